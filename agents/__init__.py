@@ -1,0 +1,1 @@
+"""What happens to a lead: one package a stage, its rules pure, its agent thin."""

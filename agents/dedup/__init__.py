@@ -1,0 +1,1 @@
+"""Is a received lead valid, and was this person seen before?"""

@@ -1,0 +1,1 @@
+"""Who may buy a lead, and in which order are they asked?"""

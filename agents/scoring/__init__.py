@@ -1,0 +1,1 @@
+"""How many points does a lead get, and which grade?"""

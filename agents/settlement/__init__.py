@@ -1,0 +1,1 @@
+"""Have all rights of a lead ended, and how?"""

@@ -1,0 +1,1 @@
+"""What people set: settings of the process, the distribution plan."""

@@ -1,0 +1,1 @@
+"""The distribution plan: its model, its language of conditions, its checks."""

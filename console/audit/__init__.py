@@ -1,0 +1,1 @@
+"""An independent reader that recomputes what the topics must say."""

@@ -1,0 +1,1 @@
+"""One machine: Kafka, Valkey and workers as supervised child processes."""

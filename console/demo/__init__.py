@@ -1,0 +1,1 @@
+"""The demonstration: generated leads, a killed worker, an exact result."""

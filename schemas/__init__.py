@@ -1,0 +1,1 @@
+"""What travels: Avro schemas, records, codec and slip, the catalogue of topics, error types."""

@@ -1,0 +1,1 @@
+"""How records move: exactly-once epochs on Kafka, restore, timers, dead letters."""

@@ -1,0 +1,1 @@
+"""What is remembered between leads: pure state machines."""
