@@ -152,7 +152,10 @@ class Step(Record, frozen=True):
 
 
 class Right(Record, frozen=True):
-    """A sale right as it travels: rule 1's identity, the lead's number of rights, what the supplier is owed."""
+    """A sale right as it travels: rule 1's identity, the lead's number of rights, what the supplier is owed.
+
+    `value_minor` is the highest price at which an accepting contract, open or not, would have taken the lead.
+    """
 
     leg: int
     round: int
@@ -164,6 +167,7 @@ class Right(Record, frozen=True):
     plan_version: int
     routed_at: int
     rerouted: bool
+    value_minor: int = 0
 
 
 class Offer(Record, frozen=True):
@@ -377,7 +381,10 @@ class Cap(Record, frozen=True):
 
 
 class ContractTerms(Record, frozen=True):
-    """One contract as its owner must know it; `fields` () means every field the campaign lists."""
+    """One contract as its owner must know it; `fields` () means every field the campaign lists.
+
+    `lowest_price_minor` is the least that its price list can ask: below it a budget buys nothing more.
+    """
 
     contract_id: str
     campaign_id: str
@@ -385,6 +392,7 @@ class ContractTerms(Record, frozen=True):
     caps: tuple[Cap, ...]
     fields: tuple[str, ...]
     retired: bool
+    lowest_price_minor: int = 0
 
 
 class OpenHours(Record, frozen=True):
@@ -449,9 +457,14 @@ class Pause(Record, frozen=True):
 
 
 class Count(Record, frozen=True):
-    """Leads and spend of one window; `start_at` is the window's start (0 for total)."""
+    """Leads and spend of the window [start_at, end_at); total is [0, the year 10000).
+
+    The end is written when the window opens, so that a changed zone takes effect with the next window and a clock
+    that goes back stays in this one (rule 8).
+    """
 
     start_at: int
+    end_at: int
     leads: int
     spend_minor: int
 
