@@ -1,0 +1,1 @@
+"""Bringing a CSV file in: reading, mapping, the campaign's verdict, sending."""

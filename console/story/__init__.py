@@ -1,0 +1,1 @@
+"""The story of one lead, gathered from the topics and told to a person."""
