@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from schemas.errors import PartitionStop
 from streams.stage import Message, TopicPartition
 
 Headers = Sequence[tuple[str, bytes]]
@@ -20,6 +21,19 @@ class GroupMetadata(NamedTuple):
     generation: int
     member: str
     raw: Any = None
+
+    @property
+    def is_member(self) -> bool:
+        """Whether this is a membership. (-1, "") is not, though Kafka accepts offsets under it unfenced."""
+        return self.generation >= 0 and bool(self.member)
+
+
+class OffsetGone(PartitionStop):
+    """The position of a partition lies outside its log: the log was cut, or the topic made anew."""
+
+    def __init__(self, partition: TopicPartition, detail: str) -> None:
+        super().__init__(f"{partition.topic}-{partition.partition}: {detail}; run `leadflow repair`")
+        self.partition = partition
 
 
 class Client(Protocol):
@@ -54,9 +68,17 @@ class Client(Protocol):
         ...
 
     def poll(self, max_records: int, timeout_s: float) -> list[Message]:
-        """Return at most `max_records` committed records, waiting at most `timeout_s` for the first one.
+        """Return at most `max_records` (1 or more) committed records, waiting at most `timeout_s` for the first one.
 
-        Raises OffsetGone for a partition whose position is outside its log, Fenced, StateInDoubt.
+        A broker that is away is not an error: nothing is returned. Raises OffsetGone for a partition whose position
+        is outside its log (it goes on resting; no record of another one is lost by the raise), Fenced, StateInDoubt.
+        """
+        ...
+
+    def waiting(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return how many offsets lie between each position and the log's end as last heard of. Never waits.
+
+        An estimate from what the fetches brought along (control records count); unknown partitions are 0.
         """
         ...
 
@@ -65,13 +87,20 @@ class Client(Protocol):
         ...
 
     def begin(self) -> None:
-        """Begin a transaction; renews the producer handle first when a request may have been sent twice."""
+        """Begin a transaction; renews the producer handle first when a request may have been sent twice.
+
+        The engine begins only when everything to be written is known, so begin to commit holds nothing but I/O.
+        Raises Unavailable when the renewal is not answered (nothing has begun), Fenced.
+        """
         ...
 
     def produce(
         self, topic: str, value: bytes | None, key: bytes | None, partition: int | None, headers: Headers
     ) -> None:
-        """Queue a record in the open transaction. Without a partition: murmur2 of the key over the pinned count."""
+        """Queue a record in the open transaction. Without a partition: murmur2 of the key over the pinned count.
+
+        Raises EpochLost when it cannot be queued (unknown topic, too large, queue full).
+        """
         ...
 
     def flush(self) -> None:
@@ -94,11 +123,15 @@ class Client(Protocol):
         ...
 
     def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
-        """Return the group's stable committed offsets: waits for pending transactional offsets."""
+        """Return the group's stable committed offsets, None where there is none.
+
+        Waits for pending transactional offsets, but at most a second, so that the other partitions go on; then
+        raises Unavailable and is asked again.
+        """
         ...
 
     def log_bounds(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
-        """Return (log start, read-uncommitted end) of each partition."""
+        """Return (log start, read-uncommitted end) of each partition. Raises Unavailable after a second or so."""
         ...
 
     def read(
@@ -106,8 +139,8 @@ class Client(Protocol):
     ) -> Iterable[list[Message]]:
         """Yield chunks of the committed records of [start, end), by a reader of its own; safe in another thread.
 
-        Ends when its position has passed `end` (control records count). Waits behind an open transaction at most
-        its time-out. Stops early when `cancelled()`.
+        Ends when its position has passed `end` (control records count). While it waits (behind an open transaction,
+        for a broker that is away) it yields an empty chunk about every 0.1 s. Stops early when `cancelled()`.
         """
         ...
 
