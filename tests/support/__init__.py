@@ -1,0 +1,1 @@
+"""What tests share: builders of valid records and doubles named for what they do wrong."""
