@@ -1,0 +1,28 @@
+"""Who is who: computed identities of leads, rights and sales (protocol, rule 1); never random, so a replay agrees."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+#: Root of all computed ids. Changing it would make every lead a new one: never change it.
+NAMESPACE = UUID("6ba7c0de-1eaf-5000-8000-1eadf10a0001")
+
+#: Stands between the parts of a name; a control character, so that no two different lists of parts join alike.
+_BETWEEN = "\x1f"
+
+
+def lead_id(supplier_id: str, campaign_id: str, supplier_lead_id: str, *, test: bool) -> str:
+    """Return the identity of a lead: the same four facts always give the same id (design, section 5)."""
+    return str(
+        uuid5(NAMESPACE, _BETWEEN.join((supplier_id, campaign_id, "test" if test else "live", supplier_lead_id)))
+    )
+
+
+def right_id(lead: str, leg: int, round_: int, index: int) -> str:
+    """Return the identity of a sale right; a resale keeps `index` and raises `round_`."""
+    return f"{lead}/{leg}/{round_}/{index}"
+
+
+def sale_id(right: str, buyer_id: str) -> str:
+    """Return the identity of the sale of a right to a buyer."""
+    return str(uuid5(NAMESPACE, f"{right}/{buyer_id}"))

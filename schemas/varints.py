@@ -1,0 +1,103 @@
+"""Avro's whole numbers, and what the compiled readers and writers call where their short paths do not do.
+
+A number is zig-zagged (0, -1, 1, -2 ... become 0, 1, 2, 3 ...) and written in groups of seven bits, lowest first;
+a byte above 127 says that another follows (Avro 1.12, "Binary encoding").
+"""
+
+from __future__ import annotations
+
+from struct import Struct as Packed
+
+LONG_BYTES_MAX = 10
+INT_MAX = 2**31 - 1
+LONG_MAX = 2**63 - 1
+
+#: Avro's double: eight bytes, little-endian.
+DOUBLE = Packed("<d")
+
+#: Numbers below this are written from a table; most lengths and counts are.
+SHORT = 2048
+
+#: Times of this millennium take six bytes; an epoch stamps many records with the same few, so they are remembered.
+TIMES_MAX = 4096
+TIME_BYTES = 6
+
+
+class Malformed(ValueError):
+    """The bytes cannot be a value of the schema. Messages tell positions, never contents."""
+
+
+def read_long(value: bytes, position: int) -> tuple[int, int]:
+    """Return the number at `position` and the position after it. Raises Malformed, IndexError at the end."""
+    number = shift = 0
+    for at in range(position, position + LONG_BYTES_MAX):
+        byte = value[at]
+        number |= (byte & 127) << shift
+        if byte < 128:
+            if number >> 64:
+                break
+            return (number >> 1) ^ -(number & 1), at + 1
+        shift += 7
+    raise Malformed(f"a number longer than 64 bits at byte {position}")
+
+
+def read_length(value: bytes, position: int) -> tuple[int, int]:
+    """Return the length of a text or of bytes at `position`, and the position after it; never negative."""
+    length, after = read_long(value, position)
+    if not 0 <= length <= len(value) - after:
+        raise Malformed(f"a length of {length} at byte {position}, with {len(value) - after} bytes left")
+    return length, after
+
+
+def read_block(value: bytes, position: int) -> tuple[int, int]:
+    """Return the number of items of an array's or map's block; a block may carry its size, which is skipped."""
+    count, after = read_long(value, position)
+    if count < 0:
+        count = -count
+        _, after = read_length(value, after)
+    if count > len(value) - after:
+        raise Malformed(f"a block of {count} items at byte {position}, with {len(value) - after} bytes left")
+    return count, after
+
+
+def read_time(value: bytes, position: int, times: dict[bytes, int]) -> tuple[int, int]:
+    """Return the number at `position` and the position after it, and remember it if it is as long as times are."""
+    number, after = read_long(value, position)
+    if after == position + TIME_BYTES:
+        if len(times) >= TIMES_MAX:
+            times.clear()
+        times[value[position:after]] = number
+    return number, after
+
+
+def write_long(number: int) -> bytes:
+    """Return the number's bytes. Raises OverflowError beyond 64 bits."""
+    if not -LONG_MAX - 1 <= number <= LONG_MAX:
+        raise OverflowError("a number beyond 64 bits")
+    rest = (number << 1) ^ (number >> 63)
+    out = bytearray()
+    while rest > 127:
+        out.append(rest & 127 | 128)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+def write_int(number: int) -> bytes:
+    """Return the number's bytes. Raises OverflowError beyond 32 bits."""
+    if not -INT_MAX - 1 <= number <= INT_MAX:
+        raise OverflowError("a number beyond 32 bits in a field of type int")
+    return write_long(number)
+
+
+def write_time(number: int, times: dict[int, bytes]) -> bytes:
+    """Return the number's bytes and remember them."""
+    written = write_long(number)
+    if len(times) >= TIMES_MAX:
+        times.clear()
+    times[number] = written
+    return written
+
+
+#: The bytes of 0 to SHORT - 1, ready.
+SHORT_NUMBERS = tuple(write_long(number) for number in range(SHORT))
