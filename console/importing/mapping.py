@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
+from schemas.errors import LeadflowError
 from schemas.records import LeadReceived
 
 #: Fields that `LeadReceived` has a place of its own for; every other field travels in its map.
@@ -81,7 +82,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 _SIGNS = re.compile(r"[^a-z0-9]+")
 
 
-class MappingProblem(Exception):
+class MappingProblem(LeadflowError):
     """A mapping that was asked for cannot be; the message names what there is instead."""
 
 

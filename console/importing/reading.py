@@ -16,6 +16,8 @@ from typing import IO
 
 from charset_normalizer import from_bytes
 
+from schemas.errors import LeadflowError
+
 #: Bytes looked at to find encoding and delimiter: enough for some hundred rows, read in a millisecond.
 SAMPLE_BYTES = 256 * 1024
 #: A row is at most what `leads.received` takes as a record; a longer line is no lead.
@@ -36,7 +38,7 @@ _MARKS = (
 )
 
 
-class FileProblem(Exception):
+class FileProblem(LeadflowError):
     """The file as a whole cannot be read; the message says why and what to do."""
 
 

@@ -1,0 +1,284 @@
+"""Reads topics for a person: committed records only, outside any group, to the end as it was when asked.
+
+Nothing here joins a group or commits an offset, so looking never disturbs a worker. Every wait is bounded: a broker
+that does not answer is said after `SILENCE_S`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+)
+from confluent_kafka import TopicPartition as RawPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec  # the public module does not name it for type checkers
+
+from schemas.errors import LeadflowError
+from streams.stage import Message, TopicPartition
+
+#: No answer for this long means that the broker is not there. A restarted one is back within 3 s, seldom 12 s.
+SILENCE_S = 15.0
+#: One fetch waits at most this long for something new: what `--follow` feels like.
+FETCH_WAIT_MS = 100
+#: Records taken from the client at once; bounds memory to some megabytes.
+CHUNK_RECORDS = 1_000
+
+_EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+#: What goes wrong is said by our own errors, once; the client's log would say it again in its own words.
+_SILENT = logging.getLogger("leadflow.console.kafka")
+_SILENT.setLevel(logging.CRITICAL + 1)
+#: Pass by themselves: a leader is being chosen, or the broker has not heard of a new topic yet.
+_PASSING = frozenset(
+    {
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
+_SILENCE = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE})
+_PAUSE_S = 0.1
+T = TypeVar("T")
+
+
+class Unreachable(LeadflowError):
+    """Kafka does not answer, or lacks what was asked for; the message says where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the topics are: bootstrap servers, the prefix of all names, further client options (security)."""
+
+    bootstrap: str
+    prefix: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def client(self, **options: Any) -> dict[str, Any]:
+        """Return a client's configuration; librdkafka is kept from writing to standard error."""
+        return {"bootstrap.servers": self.bootstrap, "logger": _SILENT, **self.options, **options}
+
+
+class Bounds(NamedTuple):
+    """Offsets of a partition: the first one kept, and the next one to be committed."""
+
+    start: int
+    end: int
+
+
+class Reader:
+    """Reads the topics at one address; topic names are without prefix, as everywhere.
+
+    `clock` maps a broker's time to the time that leadflow lives in (identity by default).
+    Not for use from two threads at once.
+    """
+
+    def __init__(self, address: Address, clock: Callable[[int], int] = int) -> None:
+        self._address = address
+        self._clock = clock
+        self._admin = AdminClient(address.client())
+
+    def topics(self) -> dict[str, int]:
+        """Return our topics, by name without prefix, with the number of their partitions."""
+        prefix = self._address.prefix
+        known = self._ask("list the topics", lambda: self._admin.list_topics(timeout=SILENCE_S).topics)
+        return {
+            name.removeprefix(prefix): len(topic.partitions)
+            for name, topic in known.items()
+            if name.startswith(prefix) and not name.startswith("__") and topic.error is None
+        }
+
+    def partitions(self, *topics: str) -> list[TopicPartition]:
+        """Return all partitions of these topics, in order; a topic that does not exist has none."""
+        counts = self.topics()
+        return [TopicPartition(topic, number) for topic in topics for number in range(counts.get(topic, 0))]
+
+    def bounds(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Bounds]:
+        """Return the bounds of what is committed now."""
+        partitions = list(partitions)
+        starts = self._offsets(partitions, _EARLIEST)
+        ends = self._offsets(partitions, _LATEST)
+        return {partition: Bounds(starts[partition], ends[partition]) for partition in partitions}
+
+    def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the committed end of each partition: cheap, one request a broker."""
+        return self._offsets(list(partitions), _LATEST)
+
+    def offsets_at(self, partitions: Iterable[TopicPartition], since_ms: int) -> dict[TopicPartition, int]:
+        """Return the first offset at or after a broker's time in each partition; its end when nothing is as new."""
+        partitions = list(partitions)
+        found = self._offsets(partitions, OffsetSpec.for_timestamp(since_ms))
+        late = [partition for partition, offset in found.items() if offset < 0]
+        return found | self.ends(late)
+
+    def _offsets(self, partitions: list[TopicPartition], spec: Any) -> dict[TopicPartition, int]:
+        if not partitions:
+            return {}
+        request = {self._raw(partition): spec for partition in partitions}
+
+        def ask() -> dict[TopicPartition, int]:
+            futures = self._admin.list_offsets(
+                request, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=SILENCE_S
+            )
+            return {self._own(raw): future.result(SILENCE_S).offset for raw, future in futures.items()}
+
+        return self._ask("read the bounds of its topics", ask)
+
+    def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """Return the offsets that a group has committed; None where it has not. The group's name gets no prefix."""
+        raw = [self._raw(partition) for partition in partitions]
+        if not raw:
+            return {}
+
+        def ask() -> Any:
+            request = [ConsumerGroupTopicPartitions(group, raw)]
+            asked = self._admin.list_consumer_group_offsets(request, require_stable=True, request_timeout=SILENCE_S)
+            return asked[group].result(SILENCE_S)
+
+        answer = self._ask(f"read the offsets of group {group}", ask)
+        return {self._own(found): found.offset if found.offset >= 0 else None for found in answer.topic_partitions}
+
+    def scan(self, *topics: str) -> Iterator[Message]:
+        """Yield every committed record of these topics, each partition in its order."""
+        return self.read(self.bounds(self.partitions(*topics)))
+
+    def read(self, ranges: Mapping[TopicPartition, tuple[int, int]]) -> Iterator[Message]:
+        """Yield the committed records of [start, end) of each partition, each in its order; then end.
+
+        Raises:
+            Unreachable: the broker fell silent, or a start lies outside its log.
+        """
+        open_ends = {partition: end for partition, (start, end) in ranges.items() if start < end}
+        if not open_ends:
+            return
+        starts = {partition: ranges[partition][0] for partition in open_ends}
+        with self._consumer(starts) as consumer:
+            heard = time.monotonic()
+            while open_ends:
+                for raw in consumer.consume(CHUNK_RECORDS, FETCH_WAIT_MS / 1000):
+                    heard = time.monotonic()
+                    partition, offset = self._where(raw)
+                    if partition not in open_ends:
+                        continue
+                    if offset < open_ends[partition] and raw.error() is None:
+                        yield self._message(raw)
+                    if offset + (raw.error() is None) >= open_ends[partition]:
+                        del open_ends[partition]
+                        consumer.pause([self._raw(partition)])
+                if time.monotonic() - heard > SILENCE_S:
+                    raise self._silent("read its topics")
+
+    def follow(self, starts: Mapping[TopicPartition, int]) -> Iterator[list[Message]]:
+        """Yield what is committed from these offsets on, for ever: a chunk about every 100 ms, empty when quiet."""
+        with self._consumer(starts) as consumer:
+            while True:
+                raws = consumer.consume(CHUNK_RECORDS, FETCH_WAIT_MS / 1000)
+                yield [self._message(raw) for raw in raws if self._where(raw) and raw.error() is None]
+
+    def last(self, topic: str, count: int) -> list[Message]:
+        """Return the last `count` committed records of a topic, oldest first by the broker's time.
+
+        Transactions leave marks that take offsets, so it looks a little further back than `count`, twice as far each
+        time.
+        """
+        bounds = self.bounds(self.partitions(topic))
+        back = max(count, 1) * 2
+        while True:
+            ranges = {at: (max(found.start, found.end - back), found.end) for at, found in bounds.items()}
+            found = sorted(self.read(ranges), key=lambda message: (message.timestamp_ms, message.offset))
+            if len(found) >= count or all(start == bounds[at].start for at, (start, _) in ranges.items()):
+                return found[-count:] if count else []
+            back *= 2
+
+    def at(self, partition: TopicPartition, offset: int) -> Message | None:
+        """Return the committed record at an offset; None when there is none (cut off, aborted, not yet written)."""
+        if partition not in self.partitions(partition.topic):
+            return None
+        bounds = self.bounds([partition])[partition]
+        if not bounds.start <= offset < bounds.end:
+            return None
+        return next(iter(self.read({partition: (offset, offset + 1)})), None)
+
+    @contextmanager
+    def _consumer(self, starts: Mapping[TopicPartition, int]) -> Iterator[Consumer]:
+        consumer = Consumer(
+            self._address.client(
+                **{
+                    "group.id": "leadflow-console",  # demanded by the client, never joined
+                    "isolation.level": "read_committed",
+                    "enable.auto.commit": False,
+                    "enable.auto.offset.store": False,
+                    "enable.partition.eof": True,
+                    "auto.offset.reset": "error",
+                    "fetch.wait.max.ms": FETCH_WAIT_MS,
+                    "queued.max.messages.kbytes": 16_384,
+                }
+            )
+        )
+        try:
+            consumer.assign([self._raw(partition, offset) for partition, offset in starts.items()])
+            yield consumer
+        finally:
+            consumer.close()
+
+    def _where(self, raw: Any) -> tuple[TopicPartition, int]:
+        """Return where a record, or the end of a partition, stands. Raises Unreachable for any other event."""
+        error = raw.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            raise Unreachable(
+                f"Kafka at {self._address.bootstrap} cannot read {raw.topic() or 'a topic'}: {error.str()}"
+            )
+        return TopicPartition(raw.topic().removeprefix(self._address.prefix), raw.partition()), raw.offset()
+
+    def _message(self, raw: Any) -> Message:
+        return Message(
+            raw.topic().removeprefix(self._address.prefix),
+            raw.partition(),
+            raw.offset(),
+            self._clock(raw.timestamp()[1]),
+            raw.key(),
+            raw.value(),
+            tuple(raw.headers() or ()),
+        )
+
+    def _raw(self, partition: TopicPartition, offset: int = OFFSET_INVALID) -> RawPartition:
+        return RawPartition(self._address.prefix + partition.topic, partition.partition, offset)
+
+    def _own(self, raw: RawPartition) -> TopicPartition:
+        return TopicPartition(raw.topic.removeprefix(self._address.prefix), raw.partition)
+
+    def _ask(self, what: str, call: Callable[[], T]) -> T:
+        """Call until the answer is not one that passes by itself, at most for `SILENCE_S`."""
+        deadline = time.monotonic() + SILENCE_S
+        while True:
+            try:
+                return call()
+            except TimeoutError:
+                raise self._silent(what) from None
+            except KafkaException as error:
+                cause: KafkaError = error.args[0]
+                if time.monotonic() > deadline or cause.code() in _SILENCE:
+                    raise self._silent(what) from None
+                if not (cause.retriable() or cause.code() in _PASSING):
+                    raise Unreachable(f"Kafka at {self._address.bootstrap} could not {what}: {cause.str()}") from None
+                time.sleep(_PAUSE_S)
+
+    def _silent(self, what: str) -> Unreachable:
+        return Unreachable(
+            f"Kafka at {self._address.bootstrap} did not answer within {SILENCE_S:.0f} s when asked to {what}; "
+            "is it running? `leadflow status` shows the one of `leadflow up`, LEADFLOW_KAFKA names another"
+        )
