@@ -1,1 +1,58 @@
-"""The distribution plan: its model, its language of conditions, its checks."""
+"""The distribution plan: what people write, checked as a whole, and made ready for deciding.
+
+    plan = load_plan("plan.yaml")              a file or a folder -> Plan, or PlanProblems with all that is wrong
+    plan = check_sources({"plan.yaml": text})  the same from texts (file name -> text); read_files(path) gives them
+    text = to_json(plan); from_json(text)      what travels in PlanVersion.plan_json; plan_hash(plan) is its hash
+    compiled = compile_plan(plan, version)     CompiledPlan: .version .hash .currency .campaigns .buyer_ids
+                                               .has_supplier(id) .supplier_terms(supplier_id, campaign_id)
+                                               .buyer_terms(buyer_id, applied_at) -> BuyerSettings
+    compiled.campaigns[id]                     CompiledCampaign: .id .fields .dedupe .sell_within_ms .rights .method
+                                               .contracts .private_fields .score(values) .eligible(values, grade)
+    campaign.eligible(values, grade)           CompiledContract, in plan order: .contract_id .buyer_id .campaign_id
+                                               .priority .weight .terms .fields .price(values, grade)
+                                               .accepts(values, grade) .first_failing(values, grade)
+
+`values` are canonical strings by field name (a slip's `attributes` and `private` joined). The settings of a buyer
+have the fields of the `BuyerTerms` record: `msgspec.convert(settings, BuyerTerms, from_attributes=True)`.
+"""
+
+from config.plan.canonical import from_json, plan_hash, to_json
+from config.plan.check import check_sources, load_plan
+from config.plan.compiled import (
+    BuyerSettings,
+    CompiledCampaign,
+    CompiledContract,
+    CompiledPlan,
+    ContractSettings,
+    Verdict,
+    compile_plan,
+)
+from config.plan.conditions import Failing
+from config.plan.model import CapSetting, DedupeRule, FieldRule, OpenHour, Plan, SupplierTerms
+from config.plan.problems import PlanProblems, Problem
+from config.plan.reading import read_files
+
+__all__ = [
+    "BuyerSettings",
+    "CapSetting",
+    "CompiledCampaign",
+    "CompiledContract",
+    "CompiledPlan",
+    "ContractSettings",
+    "DedupeRule",
+    "Failing",
+    "FieldRule",
+    "OpenHour",
+    "Plan",
+    "PlanProblems",
+    "Problem",
+    "SupplierTerms",
+    "Verdict",
+    "check_sources",
+    "compile_plan",
+    "from_json",
+    "load_plan",
+    "plan_hash",
+    "read_files",
+    "to_json",
+]

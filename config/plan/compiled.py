@@ -1,0 +1,263 @@
+"""A plan ready for deciding: conditions compiled, contracts indexed, terms hashed; made once per version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from config.plan.canonical import plan_hash
+from config.plan.conditions import (
+    EVERYTHING,
+    Condition,
+    Failing,
+    Values,
+    compile_condition,
+    describe,
+    fields_of,
+    first_failing,
+)
+from config.plan.eligibility import Eligibility
+from config.plan.model import (
+    LOWEST_GRADE,
+    Buyer,
+    Campaign,
+    CapSetting,
+    Contract,
+    DedupeRule,
+    FieldRule,
+    OpenHour,
+    Plan,
+    PriceRule,
+    SupplierTerms,
+)
+from config.plan.money import amount_text
+from config.plan.terms import terms_hash
+
+
+class Verdict(NamedTuple):
+    """Whether a contract accepts a lead, and if not, its first failing test (see `Failing`)."""
+
+    holds: bool
+    failing: Failing | None
+
+
+class ContractSettings(msgspec.Struct, frozen=True):
+    """One contract as its buyer's owner must know it; `fields` () means every field the campaign lists."""
+
+    contract_id: str
+    campaign_id: str
+    terms: str
+    caps: tuple[CapSetting, ...]
+    fields: tuple[str, ...]
+    retired: bool
+
+
+class BuyerSettings(msgspec.Struct, frozen=True):
+    """What a buyer's owner must know of the plan: field for field the `BuyerTerms` record.
+
+    `msgspec.convert(settings, BuyerTerms, from_attributes=True)` makes the record of it.
+    """
+
+    buyer_id: str
+    plan_version: int
+    time_zone: str
+    week_starts: int
+    always_open: bool
+    hours: tuple[OpenHour, ...]
+    tests: bool
+    caps: tuple[CapSetting, ...]
+    contracts: tuple[ContractSettings, ...]
+    currency: str
+    retired: bool
+    applied_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledContract:
+    """One contract, ready to price and to explain. `terms` is the hash of its price and filters (rule 14)."""
+
+    contract_id: str
+    buyer_id: str
+    campaign_id: str
+    priority: int
+    weight: int
+    fields: tuple[str, ...]
+    terms: str
+    accept: Condition
+    _prices: tuple[_Price, ...]
+
+    def price(self, values: Values, grade: str) -> tuple[int, str]:
+        """Return the price in minor units, and the rule that set it in words (`grade is A: 55.00 USD`)."""
+        for price in self._prices:
+            if price.holds(values, grade):
+                return price.minor, price.words
+        raise AssertionError("a checked price ends with a rule that always holds")
+
+    def accepts(self, values: Values, grade: str) -> Verdict:
+        """Ask this contract alone, with the reason of a no; `CompiledCampaign.eligible` asks all at once."""
+        failing = first_failing(self.accept, values, grade)
+        return Verdict(failing is None, failing)
+
+    def first_failing(self, values: Values, grade: str) -> Failing | None:
+        """Return (test, wanted, got) of the first part of `accept` that fails, None if the contract accepts."""
+        return first_failing(self.accept, values, grade)
+
+
+class _Price:
+    __slots__ = ("holds", "minor", "words")
+
+    def __init__(self, rule: PriceRule, alone: bool, currency: str) -> None:
+        self.holds = compile_condition(rule.when or EVERYTHING)
+        self.minor = rule.minor
+        amount = f"{amount_text(rule.minor, currency)} {currency}"
+        when = describe(rule.when) if rule.when is not None else "otherwise"
+        self.words = amount if alone else f"{when}: {amount}"
+
+
+class CompiledCampaign:
+    """A campaign ready for deciding; `fields`, `dedupe`, `contracts` in the order of the plan.
+
+    `values` are always canonical strings by field name: a slip's `attributes` and `private` joined.
+    """
+
+    def __init__(self, campaign: Campaign, contracts: tuple[CompiledContract, ...], read: frozenset[str]) -> None:
+        self.id = campaign.id
+        self.fields: tuple[FieldRule, ...] = tuple(
+            msgspec.structs.replace(rule, condition_read=rule.name in read) for rule in campaign.fields
+        )
+        self.dedupe: DedupeRule | None = campaign.dedupe
+        self.sell_within_ms = campaign.sell_within_ms
+        self.rights = campaign.rights
+        self.method = campaign.method
+        self.contracts = contracts
+        self.private_fields = frozenset(rule.name for rule in self.fields if rule.personal and rule.condition_read)
+        self._rules = tuple((rule.name, rule.add, compile_condition(rule.when)) for rule in campaign.scoring)
+        self._grades = tuple((grade.points, grade.grade) for grade in campaign.grades)
+        self._eligibility = Eligibility([contract.accept for contract in contracts])
+
+    def __repr__(self) -> str:
+        return f"CompiledCampaign({self.id})"
+
+    def score(self, values: Values) -> tuple[int, str, tuple[tuple[str, int], ...]]:
+        """Return the points, the grade, and the rules that gave points, in the order of the plan."""
+        held = tuple([(name, add) for name, add, holds in self._rules if holds(values, "")])
+        points = sum([add for _, add in held])
+        for lowest, grade in self._grades:
+            if points >= lowest:
+                return points, grade, held
+        return points, LOWEST_GRADE, held
+
+    def eligible(self, values: Values, grade: str) -> tuple[CompiledContract, ...]:
+        """Return the contracts whose accept condition holds, in the order of the plan, from the index."""
+        contracts = self.contracts
+        return tuple([contracts[number] for number in self._eligibility.select(values, grade)])
+
+
+class CompiledPlan:
+    """A version of the plan, ready for deciding. Immutable, apart from what indexes remember within bounds."""
+
+    def __init__(self, plan: Plan, version: int) -> None:
+        self.plan = plan
+        self.version = version
+        self.hash = plan_hash(plan)
+        self.currency = plan.currency
+        self._terms = {c.id: terms_hash(c, plan.currency) for buyer in plan.buyers for c in buyer.contracts}
+        self._buyers = {buyer.id: buyer for buyer in plan.buyers}
+        self._retired = {buyer.id: buyer for buyer in plan.retired.buyers}
+        self.buyer_ids: tuple[str, ...] = tuple(self._buyers)
+        self.campaigns: Mapping[str, CompiledCampaign] = {
+            campaign.id: self._campaign(campaign) for campaign in plan.campaigns
+        }
+        self._suppliers = {s.id: {terms.campaign_id: terms for terms in s.campaigns} for s in plan.suppliers}
+
+    def __repr__(self) -> str:
+        return f"CompiledPlan(version {self.version}, {self.hash[:12]})"
+
+    def has_supplier(self, supplier_id: str) -> bool:
+        """Say whether the plan knows the supplier at all."""
+        return supplier_id in self._suppliers
+
+    def supplier_terms(self, supplier_id: str, campaign_id: str) -> SupplierTerms | None:
+        """Return what the supplier is owed in the campaign, None if it may not send into it."""
+        return self._suppliers.get(supplier_id, {}).get(campaign_id)
+
+    def buyer_terms(self, buyer_id: str, applied_at: int) -> BuyerSettings:
+        """Return what the buyer's owner must know, retired contracts and retired buyers included.
+
+        Raises:
+            KeyError: the plan has never known this buyer.
+        """
+        gone = tuple(
+            ContractSettings(contract.id, contract.campaign_id, "", (), (), True)
+            for contract in self.plan.retired.contracts
+            if contract.buyer_id == buyer_id
+        )
+        buyer = self._buyers.get(buyer_id)
+        if buyer is None:
+            return self._retired_settings(buyer_id, gone, applied_at)
+        return BuyerSettings(
+            buyer_id=buyer_id,
+            plan_version=self.version,
+            time_zone=buyer.time_zone,
+            week_starts=self.plan.week_starts,
+            always_open=buyer.always_open,
+            hours=buyer.hours,
+            tests=buyer.tests,
+            caps=buyer.caps,
+            contracts=tuple(self._contract_settings(contract) for contract in buyer.contracts) + gone,
+            currency=self.currency,
+            retired=False,
+            applied_at=applied_at,
+        )
+
+    def _contract_settings(self, contract: Contract) -> ContractSettings:
+        return ContractSettings(
+            contract.id, contract.campaign_id, self._terms[contract.id], contract.caps, contract.fields, False
+        )
+
+    def _retired_settings(self, buyer_id: str, gone: tuple[ContractSettings, ...], applied_at: int) -> BuyerSettings:
+        return BuyerSettings(
+            buyer_id=buyer_id,
+            plan_version=self.version,
+            time_zone=self._retired[buyer_id].time_zone,
+            week_starts=self.plan.week_starts,
+            always_open=False,
+            hours=(),
+            tests=False,
+            caps=(),
+            contracts=gone,
+            currency=self.currency,
+            retired=True,
+            applied_at=applied_at,
+        )
+
+    def _campaign(self, campaign: Campaign) -> CompiledCampaign:
+        own = [(buyer, c) for buyer in self.plan.buyers for c in buyer.contracts if c.campaign_id == campaign.id]
+        contracts = tuple(self._contract(buyer, contract) for buyer, contract in own)
+        conditions = [rule.when for rule in campaign.scoring]
+        for _, contract in own:
+            conditions += [contract.accept, *(rule.when for rule in contract.price if rule.when is not None)]
+        read = frozenset(name for condition in conditions for name in fields_of(condition))
+        return CompiledCampaign(campaign, contracts, read)
+
+    def _contract(self, buyer: Buyer, contract: Contract) -> CompiledContract:
+        alone = len(contract.price) == 1
+        return CompiledContract(
+            contract_id=contract.id,
+            buyer_id=buyer.id,
+            campaign_id=contract.campaign_id,
+            priority=contract.priority,
+            weight=contract.weight,
+            fields=contract.fields,
+            terms=self._terms[contract.id],
+            accept=contract.accept,
+            _prices=tuple(_Price(rule, alone, self.currency) for rule in contract.price),
+        )
+
+
+def compile_plan(plan: Plan, version: int) -> CompiledPlan:
+    """Compile a checked plan; `version` is the number it was published under (0: not yet published)."""
+    return CompiledPlan(plan, version)
