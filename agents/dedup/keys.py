@@ -1,0 +1,124 @@
+"""By which keys a lead is recognised: the claims of a campaign, compiled, and the shape of all claims of a plan.
+
+A family is one kind of key: the fields that make it and the scope in which it counts. With `match: any` each field
+is a family of its own; with `match: all` all fields together are one. A lead without a value for a field has no key
+of its families: empty values never match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from agents.dedup.hashes import SEPARATOR, Hashes
+from config.plan.compiled import CompiledPlan
+from config.plan.model import DedupeRule
+
+_EVERYWHERE = "everywhere"
+
+#: How long a lead_id is known as a repeat, unless a window is longer. Later the `routed` table knows it.
+REPEATS_MS = 30 * 86_400_000
+
+#: How far a worker may lie behind the log and still find every claim: claims are kept this much longer.
+LAG_MS = 86_400_000
+
+#: Families of a plan and the longest window in which each is judged, in ms.
+Shape = Mapping[str, int]
+
+
+#: What the claim script takes for a lead: value, received at, lead_id, its ttl, window, ttl, then the keys.
+Row = tuple[str | int | bytes, ...]
+
+
+class Claimant(NamedTuple):
+    """A lead that wants to be the first of its kind, and the coordinates under which it was received."""
+
+    lead_id: str
+    campaign_id: str
+    partition: int
+    offset: int
+    received_at: int
+
+
+class Family(NamedTuple):
+    """One kind of key: `name` unique in a plan, `label` as people read it, `fields` in alphabetical order."""
+
+    name: str
+    label: str
+    fields: tuple[str, ...]
+
+
+def families(campaign_id: str, rule: DedupeRule | None) -> tuple[Family, ...]:
+    """Return the families of a campaign, in the order of its fields."""
+    if rule is None:
+        return ()
+    scope = "*" if rule.scope == _EVERYWHERE else campaign_id
+    groups = [tuple(sorted(rule.of))] if rule.match == "all" else [(field,) for field in rule.of]
+    return tuple(Family(f"{scope}/{'+'.join(group)}", "+".join(group), group) for group in groups)
+
+
+def shape(campaigns: Iterable[tuple[str, DedupeRule | None]]) -> dict[str, int]:
+    """Return the families of all campaigns of a plan, each with its longest window."""
+    longest: dict[str, int] = {}
+    for campaign_id, rule in campaigns:
+        for family in families(campaign_id, rule):
+            window = rule.within_ms if rule is not None else 0
+            longest[family.name] = max(window, longest.get(family.name, 0))
+    return longest
+
+
+class ClaimRule:
+    """How the leads of one campaign are claimed: `within_ms` judges, `ttl_ms` is how long a claim is kept.
+
+    A claim is kept for the longest window of the families of its campaign in the whole plan, since another campaign
+    of the same scope may look further back.
+    """
+
+    def __init__(self, campaign_id: str, rule: DedupeRule | None, plan: Shape, hashes: Hashes) -> None:
+        kinds = families(campaign_id, rule)
+        self.within_ms = rule.within_ms if rule is not None else 0
+        self.ttl_ms = max((plan[kind.name] for kind in kinds), default=0) + LAG_MS
+        self.labels = tuple(kind.label for kind in kinds)
+        self._kinds: list[tuple[str, tuple[str, ...], Callable[[str], bytes]]] = [
+            (kind.label, kind.fields, hashes.labelled(kind.name)) for kind in kinds
+        ]
+
+    def keys(self, values: Mapping[str, str]) -> dict[str, bytes]:
+        """Return the lead's keys by the label of their family; families with an empty value are left out."""
+        keys = {}
+        for label, fields, digest in self._kinds:
+            if len(fields) == 1:
+                value = values.get(fields[0])
+                if value:
+                    keys[label] = digest(value)
+            elif all(values.get(field) for field in fields):
+                keys[label] = digest(SEPARATOR.join([values[field] for field in fields]))
+        return keys
+
+
+class PlanClaims:
+    """All that a version of the plan says of claims, compiled once: a rule a campaign, and what Redis must cover."""
+
+    def __init__(self, plan: CompiledPlan, hashes: Hashes) -> None:
+        dedupes = {campaign.id: campaign.dedupe for campaign in plan.campaigns.values()}
+        self.plan_version = plan.version
+        self.key = hashes.fingerprint
+        self.shape: Shape = shape(dedupes.items())
+        self.rules = {name: ClaimRule(name, rule, self.shape, hashes) for name, rule in dedupes.items()}
+        self._lead_ttl_ms = max([REPEATS_MS, *self.shape.values()]) + LAG_MS
+        self._unknown = ClaimRule("", None, {}, hashes)
+
+    def row(self, lead: Claimant, keys: Mapping[str, bytes], age_ms: int = 0) -> Row:
+        """Return the row that claims a lead; `age_ms` shortens how long its claims are kept from now on."""
+        rule = self.rules.get(lead.campaign_id, self._unknown)
+        value = f"{lead.partition}:{lead.offset}:{lead.received_at}:{lead.lead_id}"
+        lead_ttl, ttl = max(1, self._lead_ttl_ms - age_ms), max(1, rule.ttl_ms - age_ms)
+        return (value, lead.received_at, lead.lead_id, lead_ttl, rule.within_ms, ttl, *keys.values())
+
+    def keys(self, campaign_id: str, values: Mapping[str, str]) -> dict[str, bytes]:
+        """Return the keys of a lead by label; none for a campaign that this plan does not know."""
+        return self.rules.get(campaign_id, self._unknown).keys(values)
+
+    def outlived(self, age_ms: int) -> bool:
+        """Say whether a lead of this age can no longer be claimed by anything in this plan."""
+        return age_ms >= self._lead_ttl_ms

@@ -1,0 +1,88 @@
+"""Phone numbers to E.164, by the metadata of libphonenumber; a short way for the forms most American leads have.
+
+The short way gives the verdict that `phonenumbers` gives (tests compare them) at a hundredth of the cost: numbers of
+the North American plan, country code 1, in one of the usual spellings, are matched against the patterns of all
+regions of that plan, taken from the library itself.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import phonenumbers
+from phonenumbers import PhoneMetadata
+from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE
+
+from agents.dedup.text import Parse, wrong_type
+
+_NORTH_AMERICA = 1
+_USUAL = re.compile(r"(?:\+?1[ .-]?)?(?:\((\d{3})\) ?|(\d{3})[ .-]?)(\d{3})[ .-]?(\d{4})", re.ASCII)
+_KINDS = (
+    "fixed_line",
+    "mobile",
+    "toll_free",
+    "premium_rate",
+    "shared_cost",
+    "voip",
+    "personal_number",
+    "pager",
+    "uan",
+    "voicemail",
+)
+
+
+def phone(region: str) -> Parse:
+    """Return a parser of numbers written as in `region` (`US`); raises ValueError for a region nobody knows.
+
+    A number is accepted when it is valid and shares the region's country calling code: a campaign for `US` takes
+    every number of the North American plan and refuses one of another country. An extension is dropped.
+    """
+    code = phonenumbers.country_code_for_region(region)
+    if code == 0:
+        raise ValueError(f"{region} is not a region with a country calling code")
+    slow = _by_library(region, code)
+    return _with_short_way(slow) if code == _NORTH_AMERICA else slow
+
+
+def _by_library(region: str, code: int) -> Parse:
+    def parse(value: str) -> str:
+        try:
+            number = phonenumbers.parse(value, region)
+        except phonenumbers.NumberParseException:
+            raise wrong_type("is not a phone number") from None
+        if number.country_code != code or not phonenumbers.is_valid_number(number):
+            raise wrong_type(f"is not a phone number of the calling code +{code}")
+        number.extension = None
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+    return parse
+
+
+def _with_short_way(slow: Parse) -> Parse:
+    usual, valid = _USUAL.fullmatch, north_american().fullmatch
+
+    def parse(value: str) -> str:
+        match = usual(value)
+        if match is None:
+            return slow(value)
+        in_brackets, area, exchange, line = match.groups()
+        digits = f"{in_brackets or area}{exchange}{line}"
+        if valid(digits) is None:
+            raise wrong_type(f"is not a phone number of the calling code +{_NORTH_AMERICA}")
+        return f"+{_NORTH_AMERICA}{digits}"
+
+    return parse
+
+
+@cache
+def north_american() -> re.Pattern[str]:
+    """Return one pattern of all valid ten-digit numbers of the plan, the most common regions first."""
+    patterns: dict[str, None] = {}
+    for region in COUNTRY_CODE_TO_REGION_CODE[_NORTH_AMERICA]:
+        metadata = PhoneMetadata.metadata_for_region(region)
+        for kind in _KINDS:
+            description = getattr(metadata, kind)
+            if description is not None and description.national_number_pattern:
+                patterns.setdefault(description.national_number_pattern)
+    return re.compile(rf"(?=\d{{10}}\Z)(?:{'|'.join(patterns)})", re.ASCII)

@@ -1,0 +1,120 @@
+"""Text as suppliers send it, made canonical: whitespace, e-mail addresses, web addresses, closed word lists.
+
+Every parser of this package takes a value that `clean` has returned and that is not empty, and returns its canonical
+string or raises `Wrong`. A `Wrong` never quotes the value.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+
+from schemas.reasons import Reason
+
+Parse = Callable[[str], str]
+
+#: RFC 5321, 4.5.3.1: the longest forward path, and the longest local part, in octets.
+_EMAIL_MAX = 254
+_LOCAL_MAX = 64
+
+#: Atoms of RFC 5322 without quoted strings; letters and digits of any script, as RFC 6531 allows.
+_EMAIL = re.compile(
+    r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
+    r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{0,61}[^\W_]"
+)
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
+    r"(?P<rest>(?::\d{1,5})?(?:[/?#][!-~]*)?)",
+    re.IGNORECASE,
+)
+
+_BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "y", "t", "1", "on"), "true"),
+    **dict.fromkeys(("false", "no", "n", "f", "0", "off"), "false"),
+}
+
+_SPACES = {"Zs", "Zl", "Zp"}
+_FORBIDDEN = {"Cc", "Cs", "Cn", "Co"}
+
+
+class Wrong(Exception):
+    """A value does not fit its field: `code` from the closed list, `detail` in words that never quote the value."""
+
+    def __init__(self, code: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def wrong_type(detail: str) -> Wrong:
+    """Return the fault of a value that is not of its field's type."""
+    return Wrong(Reason.VALIDATION_TYPE, detail)
+
+
+def clean(value: str) -> str:
+    """Trim, and make each run of white space one space; raises Wrong for control characters.
+
+    Beyond ASCII the value is composed (NFC) and characters that cannot be seen (zero-width, direction marks, soft
+    hyphens) are dropped: they make two equal names look different, or a name look like another.
+    """
+    if value.isascii() and value.isprintable():
+        value = value.strip()
+        return " ".join(value.split()) if "  " in value else value
+    return _clean_unicode(value)
+
+
+def _clean_unicode(value: str) -> str:
+    kept = []
+    for character in unicodedata.normalize("NFC", value):
+        category = unicodedata.category(character)
+        if category in _SPACES or character in "\t\n\r\v\f":
+            kept.append(" ")
+        elif category in _FORBIDDEN:
+            raise wrong_type("holds a control character")
+        elif category != "Cf":
+            kept.append(character)
+    return " ".join("".join(kept).split())
+
+
+def email(value: str) -> str:
+    """Return the address in lower case and compatibility form (NFKC), as it is compared and delivered.
+
+    Not done, because it is true of some providers only: dots and `+tags` of the local part stay, and no look-up
+    says whether the address exists. Comments and quoted local parts are refused.
+    """
+    if not value.isascii():
+        value = unicodedata.normalize("NFKC", value)
+    folded = value.lower()
+    if len(folded) > _EMAIL_MAX or folded.find("@") > _LOCAL_MAX or not _EMAIL.fullmatch(folded):
+        raise wrong_type("is not an e-mail address")
+    return folded
+
+
+def url(value: str) -> str:
+    """Return a web address (http or https, host by name or IPv4, no user) with scheme and host in lower case."""
+    match = _URL.fullmatch(value)
+    if match is None:
+        raise wrong_type("is not a web address that starts with http:// or https://")
+    return f"{match['scheme'].lower()}://{match['host'].lower()}{match['rest']}"
+
+
+def boolean(value: str) -> str:
+    """Return `true` or `false` for true/false, yes/no, y/n, t/f, 1/0, on/off in any case."""
+    canonical = _BOOLEANS.get(value.lower())
+    if canonical is None:
+        raise wrong_type("is not yes or no (true, false, yes, no, y, n, t, f, 1, 0, on, off)")
+    return canonical
+
+
+def one_of(values: Mapping[str, str]) -> Parse:
+    """Return a parser for a closed list; `values` maps the case-folded word to the word as the plan spells it."""
+
+    def parse(value: str) -> str:
+        canonical = values.get(value.casefold())
+        if canonical is None:
+            raise Wrong(Reason.VALIDATION_ALLOWED_VALUES, "is none of the allowed values")
+        return canonical
+
+    return parse

@@ -1,0 +1,102 @@
+"""A lead against its campaign's fields: every fault at once, or the lead in canonical form."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from agents.dedup.fields import Field, compile_field
+from agents.dedup.text import Wrong, clean
+from config.plan.model import FieldRule
+from schemas.reasons import Reason
+from schemas.records import Fault, Lead, LeadReceived
+
+#: Typed columns of a received lead that may be fields of a campaign; every other field is read from its map.
+_ABOUT_THE_RECORD = {"supplier_lead_id", "campaign_id", "supplier_id", "submitted_at", "test", "sub_ids", "fields"}
+RECEIVED_COLUMNS = frozenset(LeadReceived.__struct_fields__) - _ABOUT_THE_RECORD
+#: Typed columns of the lead that travels on; every other field goes into its map.
+LEAD_COLUMNS = tuple(name for name in Lead.__struct_fields__ if name != "fields")
+
+
+class Checked(NamedTuple):
+    """What validation found. With faults, `values` holds only what was right. `notes`: how values were mended."""
+
+    values: dict[str, str]
+    notes: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+
+class Validator:
+    """The fields of one campaign at one plan version, compiled. Fields the campaign does not list are dropped."""
+
+    def __init__(self, rules: tuple[FieldRule, ...]) -> None:
+        fields = [compile_field(rule) for rule in rules]
+        self._fields = [(field.name, field.name in RECEIVED_COLUMNS, field) for field in fields]
+        self._extra = tuple(rule.name for rule in rules if rule.name not in LEAD_COLUMNS)
+        self._attributes = tuple(rule.name for rule in rules if not rule.personal)
+        self._private = tuple(rule.name for rule in rules if rule.personal and rule.condition_read)
+
+    def check(self, received: LeadReceived) -> Checked:
+        """Return the canonical values, or every fault, in the plan's order of fields."""
+        values: dict[str, str] = {}
+        notes: list[str] = []
+        faults: list[Fault] = []
+        extra = received.fields
+        for name, is_column, field in self._fields:
+            raw = getattr(received, name) if is_column else extra.get(name)
+            if raw:
+                try:
+                    value = self._canonical(field, raw, notes)
+                except Wrong as wrong:
+                    faults.append(Fault(name, wrong.code, wrong.detail))
+                    continue
+                if value:
+                    values[name] = value
+                    continue
+            if field.required:
+                faults.append(Fault(name, Reason.VALIDATION_MISSING, "is required and missing or empty"))
+        return Checked(values, tuple(notes), tuple(faults))
+
+    @staticmethod
+    def _canonical(field: Field, raw: str, notes: list[str]) -> str:
+        if len(raw) > field.longest:
+            raise Wrong(Reason.VALIDATION_RANGE, f"is longer than {field.longest} characters")
+        value = clean(raw)
+        if not value or field.parse is None:
+            return value
+        canonical = field.parse(value)
+        if field.note is not None and (note := field.note(value)):
+            notes.append(f"{field.name}: {note}")
+        return canonical
+
+    def lead(self, values: dict[str, str]) -> Lead:
+        """Return the lead as it travels on."""
+        get = values.get
+        return Lead(
+            get("first_name"),
+            get("last_name"),
+            get("email"),
+            get("phone"),
+            get("address"),
+            get("city"),
+            get("state"),
+            get("postal_code"),
+            {name: values[name] for name in self._extra if name in values},
+        )
+
+    def attributes(self, values: dict[str, str]) -> dict[str, str]:
+        """Return the values of fields marked `personal: false`: they go into facts that are kept for ever."""
+        return {name: values[name] for name in self._attributes if name in values}
+
+    def private(self, values: dict[str, str]) -> dict[str, str]:
+        """Return the personal values that a condition of the campaign reads: for stages, never for facts."""
+        return {name: values[name] for name in self._private if name in values}
+
+
+def values_of(lead: Lead) -> dict[str, str]:
+    """Return the canonical values of a lead that was valid once, as `Validator.check` gave them."""
+    values = dict(lead.fields)
+    for name in LEAD_COLUMNS:
+        value: str | None = getattr(lead, name)
+        if value is not None:
+            values[name] = value
+    return values
