@@ -1,0 +1,199 @@
+"""Every option of our Kafka clients, each with its reason; nothing else in leadflow sets one.
+
+The names are librdkafka's. What protects exactness is checked when the object is made (`KafkaSettings`): a set of
+values that the proofs of the in-doubt policy do not cover is refused, not warned about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Options = dict[str, str | int | float | bool]
+
+RETRY_BACKOFF_MS = 600
+"""librdkafka's wait before it sends a request again; with its jitter of 20 % no copy leaves before 480 ms."""
+
+RETRY_BACKOFF_MAX_MS = 1200
+"""Must be at least 1.2 x RETRY_BACKOFF_MS, else the cap would cut the jitter's upper half."""
+
+FIXED_BACKOFF_MS = 500
+"""AddPartitionsToTxn and TxnOffsetCommit are sent again after this fixed time."""
+
+CLOCK_MS = 400
+"""An epoch that took less has had no request sent twice; a longer one gets a new producer handle (rule 1)."""
+
+DEADLINE_MS = 8000
+"""From flush to the end of commit or abort; beyond it the outcome is unknown and the process ends (rule 3)."""
+
+TRANSACTION_TIMEOUT_MS = 10_000
+"""How long a dead worker's open transaction holds up read-committed readers, restore among them."""
+
+SOCKET_TIMEOUT_MS = 10_000
+"""A stall shorter than this stays on one connection, so that no copy is made. Not above the transaction's."""
+
+IDLE_RENEWAL_MS = 5 * 60 * 1000
+"""Brokers close idle connections at ten minutes; a handle idle for longer than this is renewed before use."""
+
+RECORD_BYTES_MAX = 8 * 1024 * 1024
+"""What the client may send at all; topics allow less (see `KafkaSettings.record_bytes_max`)."""
+
+PASSED_THROUGH = ("security.protocol", "ssl.", "sasl.", "enable.ssl.", "https.ca.")
+"""Options that people may set for a secured cluster, by the beginning of their names."""
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """How one worker reaches its cluster.
+
+    `name` is the stable slot: group member and transactional id are `group-name`, prefix first. `security` holds
+    librdkafka options for TLS and SASL, passed through as they are; its values are never shown.
+    `record_bytes_max` is the limit by topic (name without prefix) where it differs from `default_record_bytes`.
+    `static` false makes a member that leaves at once when closed, and whose place nobody can take over.
+    """
+
+    bootstrap: str
+    group: str = "leadflow"
+    name: str = "w1"
+    prefix: str = ""
+    session_timeout_ms: int = 6000
+    heartbeat_ms: int = 600
+    linger_ms: float = 1.0
+    static: bool = True
+    clock_ms: int = CLOCK_MS
+    deadline_ms: int = DEADLINE_MS
+    retry_backoff_ms: int = RETRY_BACKOFF_MS
+    socket_timeout_ms: int = SOCKET_TIMEOUT_MS
+    transaction_timeout_ms: int = TRANSACTION_TIMEOUT_MS
+    idle_renewal_ms: int = IDLE_RENEWAL_MS
+    default_record_bytes: int = 1_000_000
+    record_bytes_max: Mapping[str, int] = field(default_factory=dict)
+    security: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what the in-doubt policy was not proven for. Raises ValueError with all problems at once."""
+        if problems := [*_timing_problems(self), *_name_problems(self)]:
+            raise ValueError("Kafka settings: " + "; ".join(problems))
+
+    @property
+    def group_id(self) -> str:
+        """The consumer group, prefix included."""
+        return f"{self.prefix}{self.group}"
+
+    @property
+    def slot(self) -> str:
+        """The worker's stable name in the cluster: member of the group and transactional id."""
+        return f"{self.group_id}-{self.name}"
+
+
+def _timing_problems(settings: KafkaSettings) -> list[str]:
+    shortest_copy_ms = min(FIXED_BACKOFF_MS, 0.8 * settings.retry_backoff_ms)
+    order = settings.deadline_ms < settings.socket_timeout_ms <= settings.transaction_timeout_ms
+    rules = [
+        (settings.clock_ms < shortest_copy_ms, f"clock_ms {settings.clock_ms} must be below {shortest_copy_ms:.0f}"),
+        (order, "deadline_ms < socket_timeout_ms <= transaction_timeout_ms must hold"),
+        (
+            3 * settings.heartbeat_ms <= settings.session_timeout_ms,
+            f"heartbeat_ms {settings.heartbeat_ms} must be at most a third of session_timeout_ms",
+        ),
+    ]
+    return [text for holds, text in rules if not holds]
+
+
+def _name_problems(settings: KafkaSettings) -> list[str]:
+    foreign = sorted(key for key in settings.security if not key.startswith(PASSED_THROUGH))
+    problems = [f"option {key} is not one of security, ssl or sasl" for key in foreign]
+    if not settings.bootstrap:
+        problems.append("bootstrap is empty, expected host:port")
+    if not settings.name or not settings.group:
+        problems.append("group and name must not be empty")
+    return problems
+
+
+def connection(settings: KafkaSettings, role: str) -> Options:
+    """What every handle of this worker has; `role` shows in the broker's logs and quotas."""
+    return {
+        **settings.security,
+        "bootstrap.servers": settings.bootstrap,
+        "client.id": f"{settings.slot}-{role}",
+        "socket.timeout.ms": settings.socket_timeout_ms,
+        "socket.nagle.disable": True,  # small requests, one at a time: Nagle would add up to 40 ms to each
+        "socket.keepalive.enable": True,  # a dead peer is noticed while a fetch waits
+        "reconnect.backoff.ms": 100,
+        "reconnect.backoff.max.ms": 1000,  # 10 s by default: a broker that is back would wait for us
+        "log.connection.close": False,  # idle connections close; that is no news
+        "allow.auto.create.topics": False,  # a misspelt topic must fail, not appear with the broker's defaults
+    }
+
+
+def producer_options(settings: KafkaSettings) -> Options:
+    """The transactional producer. Times follow the in-doubt policy; see the constants above."""
+    return {
+        **connection(settings, "producer"),
+        "transactional.id": settings.slot,  # the same after a restart: taking it aborts our own leftovers
+        "transaction.timeout.ms": settings.transaction_timeout_ms,
+        "message.timeout.ms": settings.transaction_timeout_ms,  # librdkafka refuses more than the transaction's
+        "retry.backoff.ms": settings.retry_backoff_ms,
+        "retry.backoff.max.ms": 2 * settings.retry_backoff_ms,
+        "socket.max.fails": 1,  # the default; 0 would keep a connection on which an answer was missed
+        "enable.idempotence": True,  # implied by transactions, said aloud
+        "acks": "all",
+        "max.in.flight.requests.per.connection": 5,  # the most that keeps order under idempotence
+        "linger.ms": settings.linger_ms,  # flush ends the wait of an epoch's tail at once
+        "batch.size": 256 * 1024,
+        "compression.type": "lz4",
+        "partitioner": "murmur2_random",  # as Java's clients; we name the partition ourselves, see `partitions`
+        "message.max.bytes": RECORD_BYTES_MAX,
+        "topic.metadata.propagation.max.ms": 2000,  # 30 s by default: a missing topic must fail within the deadline
+        "delivery.report.only.error": True,  # successes are counted by flush; a report for each would cost 1 us
+    }
+
+
+def _reading(settings: KafkaSettings, role: str) -> Options:
+    return {
+        **connection(settings, role),
+        "enable.auto.commit": False,  # offsets travel in transactions only
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "fetch.wait.max.ms": 100,  # answers come at once when there are records; this bounds an empty poll
+        "fetch.error.backoff.ms": 100,
+        "fetch.queue.backoff.ms": 20,  # 1 s by default: a full queue would idle a worker that has just emptied it
+        "queued.min.messages": 20_000,
+        "queued.max.messages.kbytes": 32 * 1024,  # bounds the memory of a backlog
+        "message.max.bytes": RECORD_BYTES_MAX,
+        "fetch.message.max.bytes": 1024 * 1024,
+        "fetch.max.bytes": 4 * RECORD_BYTES_MAX,
+        "topic.metadata.refresh.interval.ms": 60_000,
+        "check.crcs": True,
+    }
+
+
+def consumer_options(settings: KafkaSettings) -> Options:
+    """The group consumer: classic `range`, which co-partitions, with static membership for a restart in 1 s."""
+    static: Options = {"group.instance.id": settings.slot} if settings.static else {}
+    return {
+        **_reading(settings, "consumer"),
+        **static,
+        "group.id": settings.group_id,
+        "group.protocol": "classic",  # KIP-848 refuses a killed static member until its session ends
+        "partition.assignment.strategy": "range",  # the others do not give one worker the same partitions of two topics
+        "session.timeout.ms": settings.session_timeout_ms,
+        "heartbeat.interval.ms": settings.heartbeat_ms,  # a rebalance is noticed by a heartbeat
+        "max.poll.interval.ms": 60_000,  # a worker that polls more rarely hangs; it is replaced
+        "auto.offset.reset": "error",  # never resell from the start, never skip to the end
+    }
+
+
+def reader_options(settings: KafkaSettings, role: str) -> Options:
+    """A consumer outside the group: it assigns partitions to itself and is told where a log ends."""
+    return {
+        **_reading(settings, role),
+        "group.id": f"{settings.group_id}.{role}",  # demanded by librdkafka; nobody joins or commits under it
+        "auto.offset.reset": "earliest",  # only for a start that compaction has removed meanwhile
+        "enable.partition.eof": True,
+    }
+
+
+def admin_options(settings: KafkaSettings) -> Options:
+    """Metadata and offsets."""
+    return connection(settings, "admin")

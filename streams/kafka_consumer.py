@@ -1,0 +1,237 @@
+"""The group consumer: membership, assignment, resting partitions, and the records themselves.
+
+Rebalance callbacks run inside `poll` alone, so no epoch is open while the assignment changes. A given partition is
+assigned at its end and paused: nothing can be fetched, and no position can be found outside the log, before
+`start` names the committed offset.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException
+from confluent_kafka import TopicPartition as RawPartition
+
+from config.kafka import KafkaSettings, consumer_options
+from schemas.errors import EpochLost, LeadflowError, StateInDoubt
+from streams.client import GroupMetadata, OffsetGone
+from streams.kafka_errors import OFFSET_OUTSIDE, as_consumer_error, log, unavailable
+from streams.kafka_records import Names, RecordReader
+from streams.stage import Message, TopicPartition
+
+COMMITTED_TIMEOUT_S = 1.0
+METADATA_MARK = b"CGMDv2:"
+
+OnAssign = Callable[[list[TopicPartition]], None]
+OnRevoke = Callable[[list[TopicPartition], bool], None]
+
+
+def parse_metadata(raw: bytes) -> GroupMetadata:
+    """Read librdkafka's serialized membership: mark, int32 generation, group NUL, member NUL, more.
+
+    Raises StateInDoubt when the form is another one: committing blindly is what rule 1 of the engine forbids.
+    """
+    if not raw.startswith(METADATA_MARK):
+        raise StateInDoubt("librdkafka's group metadata has another form than the one this version was proven with")
+    (generation,) = struct.unpack_from("<i", raw, len(METADATA_MARK))
+    _, member, _ = raw[len(METADATA_MARK) + 4 :].split(b"\0", 2)
+    return GroupMetadata(generation, member.decode(), raw)
+
+
+class KafkaConsumer:
+    """One member of the group. Used from one thread; partitions carry names without prefix."""
+
+    def __init__(self, settings: KafkaSettings, names: Names, records: RecordReader) -> None:
+        self._names = names
+        self._records = records
+        self._handle: Any = Consumer({**consumer_options(settings), "error_cb": self._on_error}, logger=log)
+        self._on_assign: OnAssign = lambda _: None
+        self._on_revoke: OnRevoke = lambda _, __: None
+        self._positions: dict[TopicPartition, int] = {}
+        self._resting: set[TopicPartition] = set()
+        self._held: list[Any] = []
+        self._assignments = 0
+        self._dead: LeadflowError | None = None
+        self._raised: BaseException | None = None
+
+    def subscribe(self, topics: Iterable[str], on_assign: OnAssign, on_revoke: OnRevoke) -> None:
+        """Join the group at the next polls."""
+        self._on_assign, self._on_revoke = on_assign, on_revoke
+        self._handle.subscribe(
+            [self._names.full(topic) for topic in topics],
+            on_assign=self._assigned,
+            on_revoke=lambda handle, partitions: self._revoked(handle, partitions, lost=False),
+            on_lost=lambda handle, partitions: self._revoked(handle, partitions, lost=True),
+        )
+
+    # --- positions -------------------------------------------------------------------------------------------
+
+    def start(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Fetch from these offsets on. A partition that is no longer ours is left alone: its revoke is known."""
+        self.seek(offsets)
+        self.resume(offsets)
+
+    def pause(self, partitions: Iterable[TopicPartition]) -> None:
+        """Rest. librdkafka drops what it has fetched of them and fetches it again at `resume`."""
+        mine = [p for p in partitions if p in self._positions and p not in self._resting]
+        if mine:
+            self._handle.pause(self._raw(mine))
+            self._resting.update(mine)
+
+    def resume(self, partitions: Iterable[TopicPartition]) -> None:
+        """Go on; a partition that was never started stays at rest."""
+        mine = [p for p in partitions if self._positions.get(p, -1) >= 0 and p in self._resting]
+        if mine:
+            self._handle.resume(self._raw(mine))
+            self._resting.difference_update(mine)
+
+    def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Return to these offsets. Raises EpochLost when librdkafka has lost the partition without a callback yet."""
+        for partition, offset in offsets.items():
+            if partition not in self._positions:
+                continue
+            self._held = [raw for raw in self._held if self._records.source(raw) != partition]
+            try:
+                self._handle.seek(RawPartition(self._names.full(partition.topic), partition.partition, offset))
+            except KafkaException as problem:
+                raise EpochLost(f"seek: {problem.args[0].str()}") from None
+            self._positions[partition] = offset
+
+    def waiting(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return how far each position is behind the end that the last fetch told of."""
+        return {partition: self._behind(partition) for partition in partitions}
+
+    def _behind(self, partition: TopicPartition) -> int:
+        position = self._positions.get(partition, -1)
+        if position < 0:
+            return 0
+        raw = RawPartition(self._names.full(partition.topic), partition.partition)
+        try:
+            _, end = self._handle.get_watermark_offsets(raw, cached=True)
+        except KafkaException:
+            return 0
+        return int(max(0, end - position))
+
+    def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """Return the stable committed offsets; librdkafka asks again while a transaction holds one open."""
+        asked = list(partitions)
+        with unavailable("committed offsets"):
+            answers = self._handle.committed(self._raw(asked), timeout=COMMITTED_TIMEOUT_S)
+            for answer in answers:
+                if answer.error is not None:
+                    raise KafkaException(answer.error)
+        return {p: a.offset if a.offset >= 0 else None for p, a in zip(asked, answers, strict=True)}
+
+    # --- records ---------------------------------------------------------------------------------------------
+
+    def poll(self, max_records: int, timeout_s: float) -> list[Message]:
+        """Return committed records of partitions that do not rest; see the seam."""
+        raws = self._held or self._handle.consume(1, timeout_s)
+        self._held = []
+        self._raise_what_happened(raws)
+        if raws and len(raws) < max_records:
+            raws = self._more(raws, max_records - len(raws))
+        try:
+            messages = self._records.read(raws)
+        except KafkaException:
+            messages = self._sort_out(raws)
+        return self._advance(messages)
+
+    def _more(self, raws: list[Any], wanted: int) -> list[Any]:
+        """Add what is there without waiting. When the assignment changes meanwhile, all of it is fetched again."""
+        before = self._assignments
+        raws += self._handle.consume(wanted, 0)
+        if self._assignments != before:
+            self.seek({partition: at for partition, at in self._positions.items() if at >= 0})
+            raws = []
+        self._raise_what_happened(raws)
+        return raws
+
+    def _raise_what_happened(self, raws: list[Any]) -> None:
+        """Raise what a callback raised or an error_cb heard; what was fetched is kept for the next poll."""
+        raised, self._raised = self._raised, None
+        if raised or self._dead:
+            self._held = raws
+            raise raised or self._dead  # type: ignore[misc]
+
+    def _sort_out(self, raws: list[Any]) -> list[Message]:
+        """Some of these are errors: keep the records, raise the first error that means something to us."""
+        good = [raw for raw in raws if raw.error() is None]
+        for raw in raws:
+            error: KafkaError | None = raw.error()
+            if error is None:
+                continue
+            if problem := self._meaning(error, raw):
+                self._held = good
+                raise problem
+            log.info("consumer: %s %s", error.name(), error.str())
+        return self._records.read(good)
+
+    def _meaning(self, error: KafkaError, raw: Any) -> LeadflowError | None:
+        if error.code() not in OFFSET_OUTSIDE:
+            return as_consumer_error(error)
+        partition = self._records.source(raw)
+        if partition not in self._positions:
+            return None
+        self.pause([partition])
+        return OffsetGone(partition, f"position {self._positions[partition]} is outside its log")
+
+    def _advance(self, messages: list[Message]) -> list[Message]:
+        """Note positions. What lies before a position, or is not ours any more, was fetched under an older one."""
+        positions: dict[Any, int] = self._positions
+        fresh = [m for m in messages if m[2] >= positions.get(m[:2], _NEVER)]
+        if self._resting and any(m[:2] in self._resting for m in fresh):
+            raise StateInDoubt("a record came from a partition at rest")
+        for message in fresh:
+            positions[message[:2]] = message[2] + 1
+        return fresh
+
+    # --- membership ------------------------------------------------------------------------------------------
+
+    def metadata(self) -> GroupMetadata:
+        """Return membership as of the last poll."""
+        return parse_metadata(self._handle.consumer_group_metadata())
+
+    def _assigned(self, handle: Any, given: list[Any]) -> None:
+        partitions = [self._records.partition(raw) for raw in given]
+        handle.assign([RawPartition(raw.topic, raw.partition, OFFSET_END) for raw in given])
+        if given:
+            handle.pause(given)
+        self._assignments += 1
+        self._positions = dict.fromkeys(partitions, -1)
+        self._resting = set(partitions)
+        self._call(lambda: self._on_assign(partitions))
+
+    def _revoked(self, handle: Any, taken: list[Any], *, lost: bool) -> None:
+        partitions = [self._records.partition(raw) for raw in taken]
+        self._held = []
+        self._assignments += 1
+        for partition in partitions:
+            self._positions.pop(partition, None)
+            self._resting.discard(partition)
+        self._call(lambda: self._on_revoke(partitions, lost))
+        handle.unassign()
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        """Run the engine's callback; what it raises leaves by `poll`, not through librdkafka."""
+        try:
+            callback()
+        except BaseException as problem:
+            self._raised = problem
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._dead = self._dead or as_consumer_error(error)
+        log.info("consumer: %s %s", error.name(), error.str())
+
+    def _raw(self, partitions: Iterable[TopicPartition]) -> list[Any]:
+        return [RawPartition(self._names.full(topic), number) for topic, number in partitions]
+
+    def close(self) -> None:
+        """Leave: a static member's place waits for its session time-out, others are dealt out at once."""
+        self._on_assign, self._on_revoke = lambda _: None, lambda _, __: None
+        self._handle.close()
+
+
+_NEVER = 1 << 62

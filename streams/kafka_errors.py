@@ -1,0 +1,93 @@
+"""What a Kafka error means for the epoch: which of our errors each one becomes, and why.
+
+the group has moved on, or a record was refused      EpochLost      abort, undo, redo
+a process with our name has taken over               Fenced         exit 75
+anything fatal or not understood                     StateInDoubt   exit 70
+credentials, permissions                             NeedsPerson    exit 78
+the broker is away                                   Unavailable    wait
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from confluent_kafka import KafkaError, KafkaException
+
+from schemas.errors import EpochLost, Fenced, LeadflowError, NeedsPerson, StateInDoubt, Unavailable
+
+log = logging.getLogger("leadflow.kafka")
+
+FENCED_MEMBER = frozenset({KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID})
+NOT_ALLOWED = frozenset(
+    {
+        KafkaError._AUTHENTICATION,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    }
+)
+CONNECTION = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
+OFFSET_OUTSIDE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
+TWIN = "another process runs under the same name; give each worker its own --name"
+
+
+def is_fatal(error: KafkaError) -> bool:
+    """Whether the handle is dead. Consumers report code _FATAL with `.fatal()` false."""
+    return bool(error.fatal()) or error.code() == KafkaError._FATAL
+
+
+def is_member_fenced(error: KafkaError) -> bool:
+    """Whether another process has taken our static membership; inside _FATAL only the text tells."""
+    return error.code() in FENCED_MEMBER or (is_fatal(error) and "instance" in error.str().lower())
+
+
+def as_consumer_error(error: KafkaError) -> LeadflowError | None:
+    """Return what a poll must raise for this error, or None when librdkafka goes on by itself."""
+    if is_member_fenced(error):
+        return Fenced(f"group membership lost: {error.str()}; {TWIN}")
+    if is_fatal(error):
+        return StateInDoubt(f"the consumer cannot go on: {error.str()}")
+    if error.code() in NOT_ALLOWED:
+        return NeedsPerson(f"Kafka refuses this worker: {error.str()}; check credentials and permissions")
+    return None
+
+
+def before_commit(error: KafkaError, doing: str, past_timeout: bool) -> LeadflowError:
+    """Return what an error means while no commit has been sent: the epoch did not happen, whatever is wrong.
+
+    `past_timeout`: the transaction may have been ended by the broker for its age, which fences us without a twin.
+    """
+    text = f"{doing}: {error.name()} {error.str()}"
+    if is_member_fenced(error):
+        return Fenced(f"{text}; {TWIN}")
+    if error.code() == KafkaError._FENCED:
+        return StateInDoubt(f"{text}; the transaction timed out") if past_timeout else Fenced(f"{text}; {TWIN}")
+    if is_fatal(error):
+        return StateInDoubt(text)
+    if error.code() in NOT_ALLOWED:
+        return NeedsPerson(f"{text}; check credentials and permissions")
+    return EpochLost(text)
+
+
+def at_commit(error: KafkaError, past_timeout: bool) -> LeadflowError:
+    """Return what a failed commit means: only "abort it" is a known outcome; the rest may have been committed."""
+    if not is_fatal(error) and error.txn_requires_abort():
+        return EpochLost(f"commit: {error.name()} {error.str()}")
+    known = before_commit(error, "commit", past_timeout)
+    return known if isinstance(known, Fenced) else StateInDoubt(f"commit: {error.name()} {error.str()}")
+
+
+@contextmanager
+def unavailable(doing: str) -> Iterator[None]:
+    """Turn any Kafka error of a question to the broker into Unavailable, or into what a person must mend."""
+    try:
+        yield
+    except KafkaException as problem:
+        error: KafkaError = problem.args[0]
+        if error.code() in NOT_ALLOWED:
+            raise NeedsPerson(f"{doing}: {error.str()}; check credentials and permissions") from None
+        raise Unavailable(f"{doing}: {error.name()} {error.str()}") from None

@@ -1,0 +1,133 @@
+"""Reading outside the group: a stretch of a log for restore, and topics that are followed for views."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError
+from confluent_kafka import TopicPartition as RawPartition
+
+from config.kafka import KafkaSettings, reader_options
+from schemas.errors import NeedsPerson
+from streams.kafka_errors import as_consumer_error, log
+from streams.kafka_records import Names, RecordReader
+from streams.stage import Message, TopicPartition
+
+CHUNK_RECORDS = 5000
+LOOK_S = 0.1
+READERS_KEPT = 4
+
+
+class LogReader:
+    """Reads stretches of single partitions. Each call takes a handle for itself; a few are kept for the next ones."""
+
+    def __init__(self, settings: KafkaSettings, names: Names, records: RecordReader) -> None:
+        self._options = reader_options(settings, "reader")
+        self._names = names
+        self._records = records
+        self._idle: list[Any] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def read(
+        self, partition: TopicPartition, start: int, end: int, cancelled: Callable[[], bool]
+    ) -> Iterator[list[Message]]:
+        """Yield the committed records of [start, end); an empty chunk about every 0.1 s while there is nothing."""
+        if start >= end:
+            return
+        handle = self._take()
+        try:
+            handle.assign([RawPartition(self._names.full(partition.topic), partition.partition, start)])
+            position = start
+            while position < end and not cancelled():
+                raws = handle.consume(1, LOOK_S)
+                raws += handle.consume(CHUNK_RECORDS, 0) if raws else []
+                position = max(position, *(self._after(raw) for raw in raws), position)
+                yield self._within([raw for raw in raws if raw.error() is None], end)
+        finally:
+            self._give_back(handle)
+
+    def _after(self, raw: Any) -> int:
+        """Return the position that a record, or the news of the log's end, shows."""
+        error: KafkaError | None = raw.error()
+        if error is None:
+            return int(raw.offset()) + 1
+        if error.code() == KafkaError._PARTITION_EOF:
+            return int(raw.offset())
+        if problem := as_consumer_error(error):
+            raise problem
+        log.info("reader: %s %s", error.name(), error.str())
+        return 0
+
+    def _within(self, raws: list[Any], end: int) -> list[Message]:
+        return [message for message in self._records.read(raws) if message.offset < end]
+
+    def _take(self) -> Any:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return Consumer(self._options, logger=log)
+
+    def _give_back(self, handle: Any) -> None:
+        handle.unassign()
+        with self._lock:
+            if not self._closed and len(self._idle) < READERS_KEPT:
+                self._idle.append(handle)
+                return
+        handle.close()
+
+    def close(self) -> None:
+        """Close the kept handles; one that is at work closes when its read ends."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for handle in idle:
+            handle.close()
+
+
+class Follower:
+    """Reads whole topics from their start, for views. Used from one thread, never waits after `follow`."""
+
+    def __init__(self, settings: KafkaSettings, names: Names, records: RecordReader) -> None:
+        self._options = reader_options(settings, "follower")
+        self._names = names
+        self._records = records
+        self._handle: Any = None
+        self._behind: set[TopicPartition] = set()
+
+    def follow(self, counts: dict[str, int], topics: Iterable[str]) -> None:
+        """Start; raises NeedsPerson for a topic that is not there."""
+        wanted = list(topics)
+        if missing := sorted(topic for topic in wanted if topic not in counts):
+            raise NeedsPerson(f"topics {', '.join(missing)} do not exist; run `leadflow topics create`")
+        partitions = [TopicPartition(topic, number) for topic in wanted for number in range(counts[topic])]
+        self.close()
+        self._handle = Consumer(self._options, logger=log)
+        self._behind = set(partitions)
+        self._handle.assign([RawPartition(self._names.full(t), n, OFFSET_BEGINNING) for t, n in partitions])
+
+    def followed(self, max_records: int) -> tuple[list[Message], bool]:
+        """Return what is there, and whether each partition's end was reached once."""
+        if self._handle is None:
+            return [], True
+        raws = self._handle.consume(max_records, 0)
+        for raw in raws:
+            if raw.error() is not None:
+                self._note(raw.error(), raw)
+        return self._records.read(raw for raw in raws if raw.error() is None), not self._behind
+
+    def _note(self, error: KafkaError, raw: Any) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._behind.discard(self._records.source(raw))
+        elif problem := as_consumer_error(error):
+            raise problem
+        else:
+            log.info("follower: %s %s", error.name(), error.str())
+
+    def close(self) -> None:
+        """Drop the handle."""
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
