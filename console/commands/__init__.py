@@ -1,1 +1,1 @@
-"""The commands of `leadflow`, one module each; the table in `console/cli.py` names them."""
+"""One module a command; each holds a click command (or group) named `command`. `console.cli` lists them."""

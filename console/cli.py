@@ -1,0 +1,100 @@
+"""The `leadflow` command. A subcommand's module is imported when it is called, so that start-up stays fast.
+
+To add a command: write `console/commands/<name>.py` with a click command named `command`, and add a line below.
+"""
+
+from __future__ import annotations
+
+import importlib
+import keyword
+import sys
+
+import click
+
+from schemas.errors import LeadflowError
+
+COMMANDS: dict[str, str] = {
+    "demo": "Watch leads flow from a file to buyers, with a crash on the way",
+    "test": "Pass the project's tests",
+    "up": "Run everything on this machine and stay up",
+    "down": "Stop what `up` runs",
+    "status": "Show parts, workers, readiness and pauses",
+    "settings": "Print all settings and where each comes from",
+    "topics": "Create, check or list the topics",
+    "worker": "Run one worker",
+    "plan": "Check, compare, apply or show the distribution plan",
+    "pause": "Stop selling to, or taking from, one party",
+    "resume": "End a pause",
+    "import": "Bring in the leads of a CSV file",
+    "lead": "Tell the whole story of a lead",
+    "buyer": "Show buyers, their caps and what they have not read",
+    "tail": "Follow a topic, decoded and masked",
+    "dead": "Show and retry records that could not be processed",
+    "repair": "Settle a partition whose state and offsets disagree",
+    "audit": "Recompute the invariants from the topics",
+    "bench": "Measure CPU and latency of a lead",
+}
+"""Name and one-line help, in the order of `leadflow --help`."""
+
+VERSION = "0.1.0"
+"""That of pyproject.toml, which a test compares; reading installed metadata costs more than the rest of start-up."""
+
+EXIT_FAILURE = 1
+EXIT_INTERRUPTED = 130
+
+
+def module_name(command: str) -> str:
+    """Return the module of a command; a Python keyword gets an underscore (`import` lives in `import_`)."""
+    name = command.replace("-", "_")
+    return f"console.commands.{name}_" if keyword.iskeyword(name) else f"console.commands.{name}"
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are known by name and help before any of them is imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module and return its command; None for a name that is not in the table."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(module_name(cmd_name)).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module_name(cmd_name)}.command is not a click command")
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.version_option(version=VERSION, prog_name="leadflow")
+def cli() -> None:
+    """Exact lead distribution over Kafka.
+
+    No cap passed, no right sold twice, no lead lost, every decision explained. Start with `leadflow demo`.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0, 1 for a failure, 2 for wrong use, 70/75/78 as in `schemas.errors`."""
+    try:
+        code = cli.main(arguments, prog_name="leadflow", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("leadflow: interrupted", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except LeadflowError as error:
+        click.echo(f"leadflow: {error}", err=True)
+        sys.exit(getattr(error, "exit_code", EXIT_FAILURE))
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader (head, less) has seen enough
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
