@@ -1,0 +1,150 @@
+"""Closing an epoch: changelog and positions, then the transaction, whose outcome is known or ends the process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from schemas.errors import EpochLost, Unavailable
+from schemas.records import Position, Record
+from streams.client import Client
+from streams.clock import Clock
+from streams.dead_letters import dead_letter, dead_topic
+from streams.epoch import Failure, OpenEpoch, Output, TooLarge
+from streams.events import EpochCommitted, Listener
+from streams.lanes import Lane
+from streams.options import EngineOptions
+from streams.positions import changelog_topic, position_key, table_key
+from streams.stage import Batch, Message, Stage, TopicPartition
+
+log = logging.getLogger(__name__)
+Encode = Callable[[Record], bytes]
+
+
+class Closer:
+    """Writes what an epoch has changed and commits it."""
+
+    def __init__(
+        self, client: Client, encode: Encode, clock: Clock, options: EngineOptions, on_event: Listener
+    ) -> None:
+        self._client = client
+        self._encode = encode
+        self._clock = clock
+        self._options = options
+        self._on_event = on_event
+        #: How long the last transaction took.
+        self.last_ms = 0
+
+    def dead_letter(self, epoch: OpenEpoch, lane: Lane, message: Message, error: Exception) -> None:
+        """Make the epoch hold the record's dead letter and nothing else."""
+        epoch.outputs.clear()
+        if lane.store is not None:
+            lane.store.undo()
+        letter = self._encode(dead_letter(lane.stage.name, message, error, epoch.now_ms))
+        epoch.outputs.append(Output(dead_topic(message.topic), letter, message.key, 0, message.headers))
+
+    def write_changes(self, epoch: OpenEpoch) -> None:
+        """Add one changelog record for each key changed, and the position of each source whose offset is committed.
+
+        A value that cannot be written fails the epoch, and with it the batches of its lane.
+        """
+        offsets = epoch.offsets()
+        for lane in epoch.lanes:
+            if lane.store is not None and epoch.failure is None:
+                try:
+                    self._write_lane(epoch, lane, offsets)
+                except Exception as error:
+                    epoch.fail(Failure(error, (lane,), _batches_of(epoch, lane)))
+
+    def _write_lane(self, epoch: OpenEpoch, lane: Lane, offsets: dict[TopicPartition, int]) -> None:
+        topic, partition, outputs, encode = (
+            changelog_topic(lane.stage.name),
+            lane.partition,
+            epoch.outputs,
+            self._encode,
+        )
+        for table in lane.store.tables.values() if lane.store is not None else ():
+            for key, record in table.changes():
+                value = None if record is None else encode(record)
+                if value is not None and len(value) > self._options.record_bytes_max:
+                    raise TooLarge(f"an entry of table {table.name} has {len(value)} bytes")
+                outputs.append(Output(topic, value, table_key(table.name, key), partition, ()))
+        for source in lane.sources:
+            if source in offsets:
+                position = Position(source.topic, lane.next[source], offsets[source], epoch.now_ms)
+                outputs.append(Output(topic, encode(position), position_key(source.topic), partition, ()))
+
+    def transact(self, epoch: OpenEpoch) -> None:
+        """Begin, produce, flush, confirm, send offsets, commit. A failure whose outcome is known is kept in the epoch.
+
+        Everything is flushed before the offsets go: that is the safe order, and the fast one (engine.md, section 5).
+        Any other error leaves as it is and ends the process.
+        """
+        client = self._client
+        ends = self._changelog_ends(epoch)
+        began_ms = self._clock.monotonic_ms()
+        try:
+            client.begin()
+        except (Unavailable, EpochLost) as error:
+            epoch.fail(Failure(EpochLost(f"no transaction could begin: {error}")))
+            epoch.sent = True
+            return
+        epoch.sent = True
+        try:
+            produce = client.produce
+            for output in epoch.outputs:
+                produce(*output)
+            client.flush()
+            self._confirm(epoch)
+            if epoch.failure is None:
+                client.send_offsets(epoch.offsets(), epoch.metadata)
+                client.commit()
+        except (EpochLost, Unavailable) as error:
+            epoch.fail(Failure(EpochLost(str(error))))
+        if epoch.failure is not None:
+            client.abort()
+            return
+        self.last_ms = self._clock.monotonic_ms() - began_ms
+        self._complete(ends)
+        slow = self.last_ms >= self._options.epoch_slow_ms
+        self._on_event(EpochCommitted(epoch.records, len(epoch.outputs), self.last_ms, slow))
+
+    def _confirm(self, epoch: OpenEpoch) -> None:
+        """Ask each stage that took records; one that refuses rests, and the epoch is redone without it."""
+        lanes: dict[Stage, list[Lane]] = {}
+        for lane in epoch.lanes:
+            lanes.setdefault(lane.stage, []).append(lane)
+        for stage, own in lanes.items():
+            try:
+                stage.confirm()
+            except Unavailable as error:
+                epoch.fail(Failure(error, tuple(own)))
+                return
+
+    def _changelog_ends(self, epoch: OpenEpoch) -> dict[Lane, int]:
+        """Now and then look where the changelogs end before the transaction begins.
+
+        If it then commits we were the owner at that moment, and everything below is in our state: state that is
+        kept over a revoke is read on from there.
+        """
+        now = self._clock.monotonic_ms()
+        late = [
+            lane
+            for lane in epoch.lanes
+            if lane.store is not None and now - lane.complete_at_ms >= self._options.check_every_ms
+        ]
+        if not late:
+            return {}
+        try:
+            bounds = self._client.log_bounds([lane.changelog for lane in late])
+        except Unavailable:
+            return {}
+        return {lane: bounds[lane.changelog][1] for lane in late}
+
+    def _complete(self, ends: dict[Lane, int]) -> None:
+        for lane, end in ends.items():
+            lane.complete_to, lane.complete_at_ms = end, self._clock.monotonic_ms()
+
+
+def _batches_of(epoch: OpenEpoch, lane: Lane) -> tuple[Batch, ...]:
+    return tuple(batch for batch in epoch.batches if (batch.topic, batch.partition) in lane.sources)

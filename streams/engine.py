@@ -1,0 +1,431 @@
+"""The epoch engine: exactly-once epochs over any client of the seam, for any number of stages of one worker.
+
+A driver (the Faust app, or a plain loop) calls, from one thread at a time:
+
+    epoch = engine.open(timeout_s)             1 poll, settle the assignment, collect, prepare; one `now_ms`
+    for batch in epoch.batches:
+        engine.process(batch)                  2 the stage decides; nothing is sent yet
+    engine.close(epoch)                        3 timers, 4 changelog and positions, 5 begin, produce, flush,
+                                               6 confirm, 7 offsets, 8 commit, 9 keep the state and advance
+
+A step that fails before 5 is undone in memory; one that fails from 5 on is aborted and undone. Records given back
+wait in process and are not fetched again. An outcome that nobody knows ends the process (StateInDoubt, exit 70).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Protocol
+
+from schemas.errors import EpochLost, Fenced, NeedsPerson, PartitionStop, StateInDoubt, Unavailable
+from schemas.records import Record
+from streams.assignment import Assignment
+from streams.checks import Checks
+from streams.client import Client
+from streams.clock import Clock
+from streams.closing import Closer
+from streams.crash_file import CrashFile
+from streams.dead_letters import DeadLetterState, describe, reason_of
+from streams.epoch import Failure, OpenEpoch
+from streams.events import EpochUndone, LaneChanged, Listener, RecordSetAside, StageRests, ignore
+from streams.flow import Rests
+from streams.intake import Intake
+from streams.lanes import Lane
+from streams.opening import Followers, Opener
+from streams.options import EngineOptions
+from streams.poison import KillsProcess, Suspects
+from streams.restore import Restorer, ThreadRestorer
+from streams.stage import Batch, Message, Stage, TopicPartition
+from streams.state import EngineState, RestoreProgress
+
+log = logging.getLogger(__name__)
+
+#: Errors that end the process, wherever they come from.
+ENDS_PROCESS = (StateInDoubt, Fenced, NeedsPerson)
+
+
+class Codec(Protocol):
+    """What the engine needs of `schemas.codec.Codec`."""
+
+    def encode(self, record: Record) -> bytes:
+        """Return the framed bytes of a record."""
+        ...
+
+    def decode(self, value: bytes) -> Record:
+        """Return the record of framed bytes; raises Poison."""
+        ...
+
+
+class Engine:
+    """All epochs of one worker. Not thread-safe, but `state()` may be called from any thread."""
+
+    def __init__(
+        self,
+        client: Client,
+        stages: Sequence[Stage],
+        codec: Codec,
+        clock: Clock,
+        options: EngineOptions | None = None,
+        *,
+        partition_counts: Mapping[str, int] | None = None,
+        restorer: Restorer | None = None,
+        crash_file: CrashFile | None = None,
+        on_event: Listener = ignore,
+    ) -> None:
+        """Put the parts together; nothing is asked of the client before `start`.
+
+        Args:
+            client: this worker's client; the engine closes it.
+            stages: upstream first; their sources must not overlap.
+            codec: encodes table values and positions.
+            clock: the only source of time.
+            options: limits and waits.
+            partition_counts: pinned number of partitions by topic; empty: nothing is checked.
+            restorer: who restores; threads by default.
+            crash_file: where to mark what is being processed; none in simulations without real processes.
+            on_event: called for each event, in the engine's thread; must not raise.
+        """
+        self._client = client
+        self._stages = tuple(stages)
+        self._stage_of = _stages_by_topic(stages)
+        self._options = options = options or EngineOptions()
+        self._clock = clock
+        self._on_event = on_event
+        self._crash_file = crash_file
+        self._suspects = Suspects()
+        self._rests = Rests(options.rest_ms_min, options.rest_ms_max)
+        self._intake = Intake()
+        self._restorer = restorer or ThreadRestorer(client)
+        self._assignment = Assignment(
+            client, stages, codec.decode, clock, self._restorer, self._intake, options.kept_state_ms
+        )
+        self._assignment.on_change = self._lane_changed
+        self._checks = Checks(client, clock, options, partition_counts or {})
+        self._dead = {topic: DeadLetterState(options.dead_letters) for topic in self._stage_of}
+        self._followers = Followers(client)
+        self._opener = Opener(
+            client, stages, clock, options, self._assignment, self._intake, self._suspects, self._rests, on_event
+        )
+        self._closer = Closer(client, codec.encode, clock, options, on_event)
+        self._epoch: OpenEpoch | None = None
+        self._hold_until_ms = 0
+        self._lost_in_a_row = 0
+        self._epochs = self._commits = self._undone = self._dead_letters = 0
+
+    # --- life -----------------------------------------------------------------------------------------------
+
+    def follow(self, topic: str, follower: Callable[[Message], None]) -> None:
+        """Hand every record of a topic, from its start, to `follower`; before `start`.
+
+        Nothing is processed until all followed topics were read to their ends once.
+        """
+        self._followers.add(topic, follower)
+
+    def start(self) -> None:
+        """Check the pinned counts, follow views, join the group."""
+        self._checks.run()
+        self._followers.start()
+        topics = list(self._stage_of)
+        self._client.subscribe(topics, self._on_assign, self._on_revoke)
+
+    def stop(self) -> None:
+        """Leave the group; an open epoch is dropped as if the process had died."""
+        for lane in self._assignment.lanes():
+            lane.token.cancel()
+        self._restorer.close()
+        if self._crash_file is not None:
+            self._crash_file.close()
+        self._client.close()
+
+    # --- an epoch -------------------------------------------------------------------------------------------
+
+    def open(self, timeout_s: float) -> OpenEpoch | None:
+        """Poll, and open an epoch if there is anything to do.
+
+        Waits at most `timeout_s` for records (less when a timer is due). None: nothing to do, call again soon;
+        membership lives from being called.
+
+        Raises:
+            StateInDoubt, Fenced, NeedsPerson: end the process with their exit code.
+        """
+        if self._epoch is not None:
+            raise StateInDoubt("an epoch was opened before the last one was closed")
+        self._checks.run()
+        followed = self._followers.read()
+        self._opener.regulate()
+        self._opener.poll(timeout_s)
+        if followed:
+            self._assignment.settle()
+        metadata = self._client.group_metadata()
+        if not followed or not metadata.is_member or self._clock.monotonic_ms() < self._hold_until_ms:
+            return None
+        epoch = self._opener.open(metadata, self._epochs + 1, self._judge)
+        if epoch is None:
+            return None
+        self._epochs += 1
+        self._epoch = epoch
+        self._mark(epoch)
+        self._begin_lanes(epoch)
+        return epoch
+
+    def process(self, batch: Batch) -> None:
+        """Let the batch's stage decide. A failure is kept in the epoch and judged by `close`.
+
+        Raises:
+            StateInDoubt, Fenced, NeedsPerson: from the stage, or for a batch that is not of the open epoch.
+        """
+        epoch = self._epoch
+        key = (batch.topic, batch.partition)
+        if epoch is None or key not in epoch.undelivered:
+            raise StateInDoubt(f"a batch of {batch.topic}-{batch.partition} was delivered outside of its epoch")
+        epoch.undelivered.discard(key)
+        if epoch.failure is not None:
+            return
+        lane = self._assignment.lane_of[TopicPartition(*key)]
+        view = epoch.views[lane.stage.name]
+        self._guard(epoch, lane, lambda: lane.stage.process(batch, view), (batch,))
+
+    def close(self, epoch: OpenEpoch) -> bool:
+        """Run timers, commit, and advance; or undo. Returns whether the epoch was committed.
+
+        Raises:
+            StateInDoubt, Fenced, NeedsPerson: end the process with their exit code.
+        """
+        if epoch is not self._epoch:
+            raise StateInDoubt("an epoch was closed that is not open")
+        if epoch.failure is None and epoch.undelivered:
+            raise StateInDoubt(f"an epoch was closed before its batches were delivered: {sorted(epoch.undelivered)}")
+        self._tick(epoch)
+        if epoch.failure is None:
+            self._closer.write_changes(epoch)
+        self._mark(None)
+        if epoch.failure is None:
+            self._closer.transact(epoch)
+        self._epoch = None
+        if epoch.failure is not None:
+            self._undo(epoch, epoch.failure)
+            return False
+        self._advance(epoch)
+        return True
+
+    def run_once(self, timeout_s: float = 0.0) -> bool | None:
+        """Open, process and close one epoch: the plain driver. None: there was nothing to do."""
+        epoch = self.open(timeout_s)
+        if epoch is None:
+            return None
+        for batch in epoch.batches:
+            self.process(batch)
+        return self.close(epoch)
+
+    def state(self) -> EngineState:
+        """Return a snapshot; may be called from any thread."""
+        lanes = self._assignment.lanes()
+        running = [lane for lane in lanes if lane.running]
+        stopped = {(lane.stage.name, lane.partition): lane.reason for lane in lanes if lane.reason}
+        resting = self._resting()
+        return EngineState(
+            owned=tuple(sorted(source for lane in lanes for source in list(lane.owned))),
+            running=tuple(sorted(source for lane in running for source in lane.sources)),
+            restoring=tuple(found for lane in lanes if (found := _progress(lane)) is not None),
+            stopped=stopped,
+            resting=resting,
+            held=dict(self._opener.held),
+            lag=dict(self._opener.lag),
+            entries={
+                (lane.stage.name, lane.partition): s.entries() for lane in running if (s := lane.store) is not None
+            },
+            member=self._opener.member,
+            followed=self._followers.complete,
+            epochs=self._epochs,
+            commits=self._commits,
+            undone=self._undone,
+            dead=self._dead_letters,
+            last_epoch_ms=self._closer.last_ms,
+            clock_off_ms=self._checks.clock_off_ms(),
+            not_ready=tuple(self._not_ready(lanes, resting)),
+        )
+
+    # --- inside an epoch --------------------------------------------------------------------------------------
+
+    def _guard(self, epoch: OpenEpoch, lane: Lane, hook: Callable[[], object], batches: tuple[Batch, ...] = ()) -> None:
+        """Run a stage's hook; what may be undone and judged becomes the epoch's failure, the rest ends the process."""
+        try:
+            hook()
+        except ENDS_PROCESS:
+            self._mark(None)
+            raise
+        except MemoryError as error:
+            raise StateInDoubt("out of memory while processing") from error
+        except Exception as error:
+            epoch.fail(Failure(error, (lane,), batches))
+
+    def _begin_lanes(self, epoch: OpenEpoch) -> None:
+        for lane in list(epoch.lanes):
+            if lane.fresh and epoch.failure is None:
+                restored = partial(lane.stage.restored, lane.partition, epoch.views[lane.stage.name])
+                self._guard(epoch, lane, restored)
+        if epoch.set_aside is not None and epoch.failure is None:
+            self._set_aside(epoch, epoch.set_aside)
+
+    def _tick(self, epoch: OpenEpoch) -> None:
+        for lane in epoch.due:
+            if epoch.failure is None:
+                self._guard(epoch, lane, partial(lane.stage.tick, lane.partition, epoch.views[lane.stage.name]))
+
+    def _mark(self, epoch: OpenEpoch | None) -> None:
+        """Tell the crash file what is being processed; None: nothing any more."""
+        if self._crash_file is not None:
+            if epoch is not None and epoch.batches:
+                self._crash_file.mark(epoch.batches)
+            elif epoch is None:
+                self._crash_file.clear()
+
+    def _set_aside(self, epoch: OpenEpoch, batch: Batch) -> None:
+        """End a condemned record: in its stage's own way, or as a dead letter."""
+        message = batch.messages[0]
+        partition = TopicPartition(batch.topic, batch.partition)
+        error = self._suspects.condemned(partition, message.offset)
+        if error is None:
+            raise StateInDoubt(f"{message!r} is set aside without a cause")
+        self._dead[batch.topic].check(batch.topic, batch.partition)
+        lane = self._assignment.lane_of[partition]
+        view = epoch.views[lane.stage.name]
+        try:
+            ended = lane.stage.give_up(message, error, view)
+        except ENDS_PROCESS:
+            raise
+        except Exception as refusal:
+            stop = PartitionStop(f"{message!r} fails and cannot be set aside: {describe(error)}; {describe(refusal)}")
+            epoch.fail(Failure(stop, (lane,)))
+            return
+        if not ended:
+            self._closer.dead_letter(epoch, lane, message, error)
+        log.error("%r is set aside (%s): %s", message, "by its stage" if ended else "dead letter", describe(error))
+        epoch.aside = RecordSetAside(lane.stage.name, partition, message.offset, reason_of(error), not ended)
+
+    # --- after an epoch ---------------------------------------------------------------------------------------
+
+    def _advance(self, epoch: OpenEpoch) -> None:
+        """Make the committed epoch final: the state is kept, positions move on."""
+        offsets = epoch.offsets()
+        for lane in epoch.lanes:
+            lane.fresh = False
+            if lane.store is not None:
+                lane.store.keep()
+        for partition, offset in offsets.items():
+            self._assignment.lane_of[partition].next[partition] = offset
+            if self._suspects:
+                self._suspects.committed(partition, offset)
+            if self._crash_file is not None:
+                self._crash_file.committed(partition, offset)
+        for batch in epoch.batches:
+            self._dead[batch.topic].committed(batch.partition, len(batch.messages))
+        self._rests.through({lane.stage.name for lane in epoch.lanes})
+        self._commits += 1
+        self._lost_in_a_row = 0
+        if epoch.aside is not None:
+            self._dead[epoch.aside.partition.topic].set_aside(epoch.aside.partition.partition)
+            self._dead_letters += 1
+            self._on_event(epoch.aside)
+
+    def _undo(self, epoch: OpenEpoch, failure: Failure) -> None:
+        """Go back to before the epoch; its records wait to be taken again."""
+        for lane in epoch.lanes:
+            if lane.store is not None:
+                lane.store.undo()
+            lane.stage.forget(lane.partition)
+        self._intake.give_back(epoch.taken)
+        self._undone += 1
+        self._on_event(EpochUndone(type(failure.error).__name__, epoch.sent))
+        if epoch.sent:
+            self._hold()
+        self._judge(failure, alone=len(epoch.taken) == 1)
+
+    def _judge(self, failure: Failure, alone: bool) -> None:
+        """Decide what follows from a failure: rest, redo, stop lanes, or look for the record that fails."""
+        error = failure.error
+        if isinstance(error, EpochLost):
+            log.warning("an epoch is lost and redone: %s", error)
+        elif isinstance(error, Unavailable):
+            for stage in {lane.stage.name for lane in failure.lanes}:
+                log.warning("stage %s rests: %s", stage, error)
+                self._rests.rest(stage, str(error), self._clock.monotonic_ms())
+                self._on_event(StageRests(stage, str(error)))
+        elif isinstance(error, PartitionStop) or not failure.batches:
+            for lane in failure.lanes:
+                self._assignment.stop(lane, str(error) if isinstance(error, PartitionStop) else describe(error))
+        else:
+            log.warning("looking for the record that fails: %s", describe(error))
+            self._suspects.blame(failure.batches, error, alone)
+
+    def _hold(self) -> None:
+        """Wait before the next epoch, longer each time that one is lost in a row; polling goes on."""
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row > 1:
+            wait_ms = min(self._options.rest_ms_max, self._options.rest_ms_min << min(self._lost_in_a_row - 2, 10))
+            self._hold_until_ms = self._clock.monotonic_ms() + wait_ms
+
+    # --- the group's callbacks, and their consequences ----------------------------------------------------------
+
+    def _on_assign(self, partitions: list[TopicPartition]) -> None:
+        self._checks.soon()
+        self._assignment.on_assign(partitions)
+
+    def _on_revoke(self, partitions: list[TopicPartition], lost: bool) -> None:
+        log.info("%d partitions are %s", len(partitions), "lost" if lost else "revoked")
+        self._suspects.drop(partitions)
+        self._assignment.on_revoke(partitions)
+
+    def _lane_changed(self, lane: Lane) -> None:
+        if lane.running:
+            self._opener.started(lane)
+            self._blame_crashes(lane)
+        self._on_event(LaneChanged(lane.stage.name, lane.partition, lane.status.value, lane.reason))
+
+    def _blame_crashes(self, lane: Lane) -> None:
+        """Take records one by one over which former lives of this process died; set one aside that kills alone."""
+        for blamed in self._crash_file.blamed() if self._crash_file is not None else ():
+            offset = lane.next.get(blamed.partition)
+            if offset is not None and offset < blamed.until:
+                self._suspects.suspect(blamed.partition, 1, blamed.until)
+                if blamed.kills and offset == blamed.first:
+                    error = KillsProcess("the process died or hung each time this record was processed")
+                    self._suspects.condemn(blamed.partition, offset, error)
+
+    # --- readiness ----------------------------------------------------------------------------------------------
+
+    def _resting(self) -> dict[str, str]:
+        waits = {stage.name: text for stage in self._stages if (text := stage.waits) is not None}
+        return {**self._rests.reasons(), **waits}
+
+    def _not_ready(self, lanes: Sequence[Lane], resting: Mapping[str, str]) -> Iterator[str]:
+        yield from self._checks.not_ready()
+        if not self._followers.complete:
+            yield "followed topics are not read to their ends yet"
+        if not self._opener.member:
+            yield "not a member of the group yet"
+        for lane in lanes:
+            if not lane.running:
+                yield f"{lane.stage.name}-{lane.partition} {lane.status.value} {lane.reason}".rstrip()
+        for stage, reason in resting.items():
+            yield f"{stage} rests: {reason}"
+        if self._lost_in_a_row > 1:
+            yield f"{self._lost_in_a_row} epochs were lost one after the other"
+
+
+def _stages_by_topic(stages: Sequence[Stage]) -> dict[str, Stage]:
+    """Return the stage of each source topic; a topic belongs to one stage only."""
+    found: dict[str, Stage] = {}
+    for stage in stages:
+        for topic in stage.sources:
+            if topic in found:
+                raise ValueError(f"{topic} is a source of both {found[topic].name} and {stage.name}")
+            found[topic] = stage
+    return found
+
+
+def _progress(lane: Lane) -> RestoreProgress | None:
+    job = lane.job
+    return None if job is None else RestoreProgress(lane.stage.name, lane.partition, job.start, job.read_to, job.end)

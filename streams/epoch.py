@@ -1,0 +1,150 @@
+"""One epoch: what it took, what it wrote, and what a running stage may see of it.
+
+Nothing is sent while stages run: an epoch that fails before its transaction begins costs no abort, and the
+transaction itself holds nothing but I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from schemas.errors import Poison
+from streams.client import GroupMetadata
+from streams.events import RecordSetAside
+from streams.lanes import Lane
+from streams.stage import Batch, Stage, TopicPartition
+from streams.stores import StoreTable
+
+_NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
+
+
+class Output(NamedTuple):
+    """A record to be produced, in the order in which `Client.produce` takes it."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None
+    partition: int | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class TooLarge(Poison):
+    """A record would be larger than the broker takes; refused inside a transaction it would cost two aborts."""
+
+    reason = "TOO_LARGE"
+
+
+class StageEpoch:
+    """An open epoch as one stage sees it; implements `streams.stage.Epoch`."""
+
+    __slots__ = ("_bytes_max", "_outputs", "_stage", "_tables", "now_ms")
+
+    def __init__(self, stage: Stage, now_ms: int, outputs: list[Output], bytes_max: int) -> None:
+        self.now_ms = now_ms
+        self._stage = stage
+        self._outputs = outputs
+        self._bytes_max = bytes_max
+        self._tables: dict[tuple[str, int], StoreTable] = {}
+
+    def emit(
+        self,
+        topic: str,
+        value: bytes,
+        key: str,
+        *,
+        partition: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = _NO_HEADERS,
+    ) -> None:
+        """Produce inside the transaction; without `partition`, murmur2 of the key decides, as Java's clients do."""
+        if len(value) > self._bytes_max:
+            raise TooLarge(f"a record of {len(value)} bytes for {topic}, {self._bytes_max} are allowed")
+        self._outputs.append(Output(topic, value, key.encode(), partition, headers))
+
+    def table(self, name: str, partition: int) -> StoreTable:
+        """Return the partition's table; raises KeyError when the running stage does not declare or own it."""
+        try:
+            return self._tables[name, partition]
+        except KeyError:
+            raise KeyError(f"stage {self._stage.name} has no table {name} of partition {partition} now") from None
+
+    def give_tables(self, lane: Lane) -> None:
+        """Let the stage see the tables of a lane that runs."""
+        if lane.store is not None:
+            for name, table in lane.store.tables.items():
+                self._tables[name, lane.partition] = table
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an epoch cannot be: the error, the lanes it is about, and the batches to blame (none: a hook without any)."""
+
+    error: Exception
+    lanes: tuple[Lane, ...] = ()
+    batches: tuple[Batch, ...] = ()
+
+
+@dataclass(eq=False)
+class OpenEpoch:
+    """An epoch between `Engine.open` and `Engine.close`. The driver delivers each of `batches` once, then closes."""
+
+    number: int
+    now_ms: int
+    batches: tuple[Batch, ...]
+    metadata: GroupMetadata
+    #: A condemned record that the engine itself sets aside; alone in its epoch.
+    set_aside: Batch | None = None
+    #: Lanes whose timers are due at `now_ms`.
+    due: tuple[Lane, ...] = ()
+    #: Every lane that the epoch touches, with or without records.
+    lanes: dict[Lane, None] = field(default_factory=dict)
+    outputs: list[Output] = field(default_factory=list)
+    failure: Failure | None = None
+    #: The transaction has begun: a failure has to abort it.
+    sent: bool = False
+    #: What is to be told once a condemned record's epoch is committed.
+    aside: RecordSetAside | None = None
+    #: Batches not yet delivered: closing before all are is a fault of the driver.
+    undelivered: set[tuple[str, int]] = field(default_factory=set)
+    views: dict[str, StageEpoch] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.undelivered = {(batch.topic, batch.partition) for batch in self.batches}
+
+    @property
+    def taken(self) -> tuple[Batch, ...]:
+        """All that the epoch took: what the driver delivers, or the record to set aside."""
+        return self.batches if self.set_aside is None else (self.set_aside,)
+
+    @property
+    def records(self) -> int:
+        """How many records the epoch took."""
+        return sum(len(batch.messages) for batch in self.taken)
+
+    def fail(self, failure: Failure) -> None:
+        """Remember the first failure; what comes after it is its consequence."""
+        if self.failure is None:
+            self.failure = failure
+
+    def offsets(self) -> dict[TopicPartition, int]:
+        """Return the next offset of each source partition that moved; of a lane that did not move, all of its own.
+
+        So every epoch carries offsets, also one that only a timer opened: without them Kafka does not fence it.
+        """
+        offsets = {TopicPartition(b.topic, b.partition): b.messages[-1].offset + 1 for b in self.taken}
+        for lane in self.lanes:
+            if not any(source in offsets for source in lane.sources):
+                offsets.update(lane.next)
+        return offsets
+
+
+def view_of(epoch: OpenEpoch, lane: Lane, bytes_max: int) -> StageEpoch:
+    """Return the epoch as the lane's stage sees it, its tables included."""
+    view = epoch.views.get(lane.stage.name)
+    if view is None:
+        view = epoch.views[lane.stage.name] = StageEpoch(lane.stage, epoch.now_ms, epoch.outputs, bytes_max)
+    if lane not in epoch.lanes:
+        epoch.lanes[lane] = None
+        view.give_tables(lane)
+    return view

@@ -1,0 +1,274 @@
+"""Opening an epoch: what is polled, who may run, what is taken and prepared."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from schemas.errors import Fenced, NeedsPerson, Poison, StateInDoubt, Unavailable
+from streams.assignment import Assignment
+from streams.client import Client, GroupMetadata, OffsetGone
+from streams.clock import Clock
+from streams.epoch import Failure, OpenEpoch, view_of
+from streams.events import Listener, PrepareSlow
+from streams.flow import Backlog, Pauses, Rests
+from streams.intake import Intake
+from streams.lanes import Lane
+from streams.options import EngineOptions
+from streams.poison import Suspects
+from streams.stage import Batch, Message, Stage, TopicPartition
+from streams.timers import due, has_timers, next_due
+
+log = logging.getLogger(__name__)
+Judge = Callable[[Failure, bool], None]
+
+#: Polls of one linger; each returns at once when something is there.
+_LINGER_POLLS_MAX = 8
+#: Chunks of followed records read by one `open`.
+_FOLLOW_CHUNKS_MAX = 16
+_FOLLOW_RECORDS_MAX = 1000
+
+
+class Followers:
+    """Followed topics and who reads them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._followers: dict[str, Callable[[Message], None]] = {}
+        #: Whether all of them were read to their ends once.
+        self.complete = False
+
+    def add(self, topic: str, follower: Callable[[Message], None]) -> None:
+        """Hand every record of a topic to `follower`."""
+        if topic in self._followers:
+            raise ValueError(f"{topic} is followed already")
+        self._followers[topic] = follower
+
+    def start(self) -> None:
+        """Begin to read."""
+        if self._followers:
+            self._client.follow(self._followers)
+        else:
+            self.complete = True
+
+    def read(self) -> bool:
+        """Hand over what is new. Returns whether everything was read to its end once."""
+        for _ in range(_FOLLOW_CHUNKS_MAX if self._followers else 0):
+            messages, complete = self._client.followed(_FOLLOW_RECORDS_MAX)
+            for message in messages:
+                self._hand_over(message)
+            self.complete = self.complete or complete
+            if not messages:
+                break
+        return self.complete
+
+    def _hand_over(self, message: Message) -> None:
+        try:
+            self._followers[message.topic](message)
+        except Poison as error:
+            raise NeedsPerson(f"{message!r} cannot be read, and every worker needs it: {error}") from error
+
+
+class Opener:
+    """Chooses what the next epoch takes."""
+
+    def __init__(
+        self,
+        client: Client,
+        stages: Sequence[Stage],
+        clock: Clock,
+        options: EngineOptions,
+        assignment: Assignment,
+        intake: Intake,
+        suspects: Suspects,
+        rests: Rests,
+        on_event: Listener,
+    ) -> None:
+        self._client = client
+        self._stages = tuple(stages)
+        self._clock = clock
+        self._options = options
+        self._assignment = assignment
+        self._intake = intake
+        self._suspects = suspects
+        self._rests = rests
+        self._on_event = on_event
+        self._pauses = Pauses(client)
+        self._backlog = Backlog(stages, options.backlog_epochs * options.epoch_records_max)
+        self._timed = {stage.name for stage in stages if has_timers(stage)}
+        self._prepared = {stage.name for stage in stages if type(stage).prepare is not Stage.prepare}
+        self._idle: set[str] = set()
+        self._suspects_turn = False
+        #: Stages held back, with the later stage they wait for; for readers of the state.
+        self.held: dict[str, str] = {}
+        #: Offsets waiting by running source partition; for readers of the state.
+        self.lag: dict[TopicPartition, int] = {}
+        #: Whether the group counted us in at the last poll.
+        self.member = False
+
+    def started(self, lane: Lane) -> None:
+        """A lane begins to run: the client has it unpaused."""
+        self._pauses.started(lane.sources)
+
+    # --- who may run ----------------------------------------------------------------------------------------
+
+    def regulate(self) -> None:
+        """Decide which stages may run now, and tell the client what to pause."""
+        now = self._clock.monotonic_ms()
+        running = self._assignment.running
+        self._idle = {
+            stage.name for stage in self._stages if stage.waits is not None or self._rests.resting(stage.name, now)
+        }
+        self.lag = self._client.waiting(self._assignment.lane_of)
+        waiting: dict[str, int] = {}
+        for lane in running:
+            if lane.stage.name not in self._idle:
+                count = sum(self.lag.get(source, 0) + self._intake.count(source) for source in lane.sources)
+                waiting[lane.stage.name] = waiting.get(lane.stage.name, 0) + count
+        self.held = self._backlog.held(waiting, now)
+        paused = {
+            source
+            for lane in running
+            for source in lane.sources
+            if lane.stage.name in self._idle or lane.stage.name in self.held or self._overfull(source)
+        }
+        self._pauses.set(paused, self._assignment.lane_of)
+
+    def _overfull(self, partition: TopicPartition) -> bool:
+        """A suspect's records wait for epochs of their own; more of them would only fill memory."""
+        return (
+            bool(self._suspects) and self._suspects.limit(partition) is not None and self._intake.count(partition) > 0
+        )
+
+    def _may_run(self, stage: str) -> bool:
+        return stage not in self._idle and stage not in self.held
+
+    def _may_take(self, partition: TopicPartition) -> bool:
+        lane = self._assignment.lane_of.get(partition)
+        return lane is not None and self._may_run(lane.stage.name) and self._suspects.limit(partition) is None
+
+    # --- what comes -----------------------------------------------------------------------------------------
+
+    def poll(self, timeout_s: float) -> None:
+        """Fetch records into the intake: at once when there is other work, lingering when many are coming."""
+        room = max(1, self._options.epoch_records_max - self._intake.ready(self._may_take))
+        found = self._fetch(room, self._patience_s(timeout_s))
+        if not self._options.linger_from_records <= found < room:
+            return
+        until_ms = self._clock.monotonic_ms() + self._options.linger_ms_max
+        for _ in range(_LINGER_POLLS_MAX):
+            left_ms = until_ms - self._clock.monotonic_ms()
+            if found >= room or left_ms <= 0:
+                break
+            found += self._fetch(room - found, left_ms / 1000)
+
+    def _fetch(self, records_max: int, timeout_s: float) -> int:
+        try:
+            messages = self._client.poll(records_max, timeout_s)
+        except OffsetGone as gone:
+            self._assignment.stop_partition(gone.partition, str(gone))
+            return 0
+        if messages:
+            self._intake.add(messages)
+        return len(messages)
+
+    def _patience_s(self, timeout_s: float) -> float:
+        if self._intake.ready(self._may_run_lane) or any(lane.fresh for lane in self._assignment.running):
+            return 0.0
+        at = next_due(self._timed_lanes())
+        return timeout_s if at is None else min(timeout_s, self._clock.seconds_until(at))
+
+    def _may_run_lane(self, partition: TopicPartition) -> bool:
+        lane = self._assignment.lane_of.get(partition)
+        return lane is not None and self._may_run(lane.stage.name)
+
+    def _timed_lanes(self) -> list[Lane]:
+        timed = self._timed
+        return [
+            lane for lane in self._assignment.running if lane.stage.name in timed and self._may_run(lane.stage.name)
+        ]
+
+    # --- what is taken --------------------------------------------------------------------------------------
+
+    def open(self, metadata: GroupMetadata, number: int, judge: Judge) -> OpenEpoch | None:
+        """Return the next epoch: a suspect's and the others' in turn; None when there is nothing to do."""
+        if self._suspects:
+            self._suspects_turn = not self._suspects_turn
+            if self._suspects_turn and (epoch := self._open_suspect(metadata, number, judge)) is not None:
+                return epoch
+        epoch = self._open_common(metadata, number, judge)
+        if epoch is None and self._suspects:
+            epoch = self._open_suspect(metadata, number, judge)
+        return epoch
+
+    def _open_common(self, metadata: GroupMetadata, number: int, judge: Judge) -> OpenEpoch | None:
+        room = self._options.epoch_records_max
+        batches: list[Batch] = []
+        for partition in self._intake.waiting():
+            if room > 0 and self._may_take(partition):
+                batches.append(self._intake.take(partition, room))
+                room -= len(batches[-1].messages)
+        batches = self._prepare(batches, judge)
+        now_ms = self._clock.now_ms()
+        fresh = [lane for lane in self._assignment.running if lane.fresh and self._may_run(lane.stage.name)]
+        timed = due(self._timed_lanes(), now_ms)
+        if not (batches or fresh or timed):
+            return None
+        epoch = OpenEpoch(number, now_ms, tuple(batches), metadata, due=tuple(timed))
+        lane_of = self._assignment.lane_of
+        self._let_in(epoch, [lane_of[batch.topic, batch.partition] for batch in batches])  # type: ignore[index]
+        self._let_in(epoch, [*fresh, *timed])
+        return epoch
+
+    def _open_suspect(self, metadata: GroupMetadata, number: int, judge: Judge) -> OpenEpoch | None:
+        """Open an epoch that holds records of one suspect partition alone, or its condemned record."""
+        for partition in self._suspects.partitions():
+            lane, head = self._assignment.lane_of.get(partition), self._intake.head(partition)
+            if lane is None or head is None or lane.fresh or not self._may_run(lane.stage.name):
+                continue
+            condemned = self._suspects.condemned(partition, head.offset) is not None
+            batch = self._intake.take(partition, 1 if condemned else self._suspects.limit(partition) or 1)
+            if not condemned and not self._prepare([batch], judge):
+                continue
+            now_ms = self._clock.now_ms()
+            batches, aside = ((), batch) if condemned else ((batch,), None)
+            epoch = OpenEpoch(number, now_ms, batches, metadata, set_aside=aside)
+            self._let_in(epoch, [lane])
+            return epoch
+        return None
+
+    def _let_in(self, epoch: OpenEpoch, lanes: Iterable[Lane]) -> None:
+        for lane in lanes:
+            view_of(epoch, lane, self._options.record_bytes_max)
+
+    # --- what is prepared -----------------------------------------------------------------------------------
+
+    def _prepare(self, batches: list[Batch], judge: Judge) -> list[Batch]:
+        """Let each stage do its I/O; return the batches of those that got through. The others' are given back."""
+        by_stage: dict[Stage, list[Batch]] = {}
+        for batch in batches:
+            by_stage.setdefault(self._assignment.lane_of[TopicPartition(*batch[:2])].stage, []).append(batch)
+        self._backlog.arrived((stage.name for stage in by_stage), self._clock.monotonic_ms())
+        ready: list[Batch] = []
+        for stage, own in by_stage.items():
+            if stage.name not in self._prepared or self._prepare_stage(stage, own, judge):
+                ready.extend(own)
+        return ready
+
+    def _prepare_stage(self, stage: Stage, batches: list[Batch], judge: Judge) -> bool:
+        began_ms = self._clock.monotonic_ms()
+        try:
+            stage.prepare(batches)
+        except (StateInDoubt, Fenced, NeedsPerson):
+            raise
+        except Exception as error:
+            self._intake.give_back(batches)
+            lanes = tuple(self._assignment.lane_of[TopicPartition(*batch[:2])] for batch in batches)
+            if isinstance(error, Unavailable):
+                self._idle.add(stage.name)
+            judge(Failure(error, lanes, tuple(batches)), len(batches) == 1)
+            return False
+        took_ms = self._clock.monotonic_ms() - began_ms
+        if took_ms > self._options.prepare_limit_ms:
+            self._on_event(PrepareSlow(stage.name, took_ms))
+        return True

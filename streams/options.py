@@ -1,0 +1,50 @@
+"""The numbers that tune the engine, each with its unit, its reason and what breaks when it is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from streams.dead_letters import DeadLetterLimits
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Limits and waits of one engine; all positive."""
+
+    #: Records of one epoch: 200 cost 30 % throughput, and the transaction must stay far below `epoch_slow_ms`.
+    epoch_records_max: int = 1000
+    #: Longest wait for more records once some are there; 0 = never wait.
+    linger_ms_max: int = 5
+    #: Fewer records than this are not worth a wait: a quiet worker answers at once.
+    linger_from_records: int = 20
+    #: An upstream stage rests while a downstream one has more than this many full epochs waiting.
+    backlog_epochs: int = 2
+    #: A `prepare` that takes longer is reported; the stage's own clients must have shorter time-outs.
+    prepare_limit_ms: int = 500
+    #: An epoch's transaction that takes longer is reported (the client renews its producer after it).
+    epoch_slow_ms: int = 400
+    #: A transaction beyond this is in doubt: the watchdog ends the process with exit code 70.
+    epoch_deadline_ms: int = 8000
+    #: First and longest rest of a stage whose world is in the way.
+    rest_ms_min: int = 100
+    rest_ms_max: int = 5000
+    #: How long state of a revoked partition is kept in the hope that it comes back.
+    kept_state_ms: int = 60_000
+    #: A larger record is poison before the broker can refuse it inside a transaction (broker default 1 MiB).
+    record_bytes_max: int = 900_000
+    #: Clock difference to the broker at which the worker is not ready, and at which it exits with 78.
+    clock_off_ms_ready: int = 2000
+    clock_off_ms_exit: int = 60_000
+    #: How often the clock and the pinned partition counts are checked.
+    check_every_ms: int = 10_000
+    dead_letters: DeadLetterLimits = field(default_factory=DeadLetterLimits)
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, int) and value < (0 if item.name == "linger_ms_max" else 1):
+                raise ValueError(f"{item.name} must be above 0, not {value}")
+        if self.epoch_slow_ms >= self.epoch_deadline_ms:
+            raise ValueError(
+                f"epoch_slow_ms {self.epoch_slow_ms} must be below epoch_deadline_ms {self.epoch_deadline_ms}"
+            )
