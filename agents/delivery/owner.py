@@ -1,0 +1,105 @@
+"""The decision of a buyer's owner about one candidate: sell, or refuse with the first reason (protocol, section 3)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from schemas.reasons import Reason
+from schemas.records import Candidate, Cap, CapUse, Counters, Entry, Windows
+from tables.buyers import BuyerRules, ContractRules, pause_of
+from tables.caps import count, first_full, roll, used, uses, windows_of
+from tables.entries import has_lead
+from tables.status import cap_reason
+
+
+class Books(NamedTuple):
+    """What the owner has written about this lead, contract and buyer so far; None: nothing yet."""
+
+    entry: Entry | None
+    of_contract: Counters | None
+    of_buyer: Counters | None
+
+
+class Sale(NamedTuple):
+    """The candidate buys, at this price. `of_contract` and `of_buyer` after the sale; None for a test lead."""
+
+    price_minor: int
+    windows: Windows
+    caps: tuple[CapUse, ...]
+    of_contract: Counters | None
+    of_buyer: Counters | None
+
+
+class Refusal(NamedTuple):
+    """The candidate does not buy. STALE ends the right, any other reason sends it on. `detail`: numbers in words."""
+
+    reason: Reason
+    detail: str
+
+
+def decide(
+    rules: BuyerRules | None, books: Books, candidate: Candidate, *, test: bool, sell_by: int, now_ms: int
+) -> Sale | Refusal:
+    """Decide whether a candidate buys a lead now.
+
+    Checks, in this order: known and not retired (rule 13), not sold to this buyer before (rule 5), fresh (rule 15),
+    terms as ranked by (rule 14), tests, pauses, hours, topic, caps (rule 6: contract before buyer, leads before
+    spend, shortest window first). A test lead costs nothing and touches no cap.
+
+    Args:
+        rules: the buyer as its owner knows it; None: no terms were ever received.
+        books: the entry of this lead and the counters, as in the tables (not rolled).
+        candidate: whom the route asks, at which price by which terms.
+        test: whether the lead is a test.
+        sell_by: when the lead ceases to be fresh, UTC ms; at that instant it has.
+        now_ms: the epoch's time, UTC ms.
+    """
+    contract = rules.contracts.get(candidate.contract_id) if rules is not None else None
+    if rules is None or contract is None or contract.terms.retired or rules.state.terms.retired:
+        return Refusal(Reason.BUYER_RETIRED, "")
+    if has_lead(books.entry):
+        return Refusal(Reason.ALREADY_SOLD_TO_BUYER, "")
+    if now_ms >= sell_by:
+        return Refusal(Reason.STALE, f"late by {now_ms - sell_by} ms")
+    if contract.terms.terms != candidate.terms:
+        return Refusal(Reason.TERMS_CHANGED, f"ranked by {candidate.terms}, now {contract.terms.terms}")
+    return _closed(rules, contract, test, now_ms) or _by_caps(rules, contract, books, candidate, test, now_ms)
+
+
+def _closed(rules: BuyerRules, contract: ContractRules, test: bool, now_ms: int) -> Refusal | None:
+    if test and not rules.state.terms.tests:
+        return Refusal(Reason.TESTS_NOT_ACCEPTED, "")
+    if rules.state.pauses:
+        paused = pause_of(rules.state, contract.terms.contract_id, now_ms)
+        if paused is not None:
+            return Refusal(paused.reason, f"until {paused.until}" if paused.until >= 0 else "until resumed")
+    shift = rules.schedule.at(now_ms)
+    if not shift.open:
+        return Refusal(Reason.BUYER_CLOSED_HOURS, f"until {shift.until_ms}")
+    if rules.state.topic_missing:
+        return Refusal(Reason.TOPIC_UNAVAILABLE, "")
+    return None
+
+
+def _by_caps(
+    rules: BuyerRules, contract: ContractRules, books: Books, candidate: Candidate, test: bool, now_ms: int
+) -> Sale | Refusal:
+    moment = rules.calendar.at(now_ms)
+    if test:
+        return Sale(0, moment.starts, (), None, None)
+    price = candidate.price_minor
+    of_contract, of_buyer = roll(books.of_contract, moment, now_ms), roll(books.of_buyer, moment, now_ms)
+    full = first_full(of_contract, contract.caps, price)
+    if full is not None:
+        return _refused_by("contract", full, of_contract, price)
+    full = first_full(of_buyer, rules.caps, price)
+    if full is not None:
+        return _refused_by("buyer", full, of_buyer, price)
+    caps = uses("contract", contract.caps, of_contract, price) + uses("buyer", rules.caps, of_buyer, price)
+    return Sale(price, windows_of(of_buyer), caps, count(of_contract, price), count(of_buyer, price))
+
+
+def _refused_by(scope: str, cap: Cap, counters: Counters, price_minor: int) -> Refusal:
+    numbers = f"{cap.window}: {used(counters, cap)} of {cap.limit}"
+    detail = numbers if cap.measure == "leads" else f"{numbers}, price {price_minor}"
+    return Refusal(cap_reason(scope, cap.measure), detail)

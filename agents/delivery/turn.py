@@ -1,0 +1,228 @@
+"""One turn of an owner: a batch or a tick of one partition, inside one epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
+
+from agents.delivery.desk import Desk
+from agents.delivery.forward import goes_back, next_open
+from agents.delivery.owner import Books, Refusal, Sale, decide
+from agents.delivery.sold import body_for, fact_of
+from agents.endings import reason_of_right, unfilled
+from agents.status_view import StatusView
+from agents.wills import HEADER, will_of
+from schemas.codec import Codec
+from schemas.identity import right_id, sale_id
+from schemas.reasons import Reason
+from schemas.records import BuyerCommand, BuyerState, BuyerStatus, BuyerTerms, Candidate, Entry, Step
+from schemas.slip import OfferHead, Slips
+from schemas.topics import BUYER_STATUS, OFFERS, REROUTES, SOLD, UNFILLED, buyer_topic
+from streams.stage import Epoch, Message
+from tables import entries
+from tables.buyers import BuyerRules, with_command, with_terms, without_ended_pauses
+from tables.caps import buyer_key, contract_key
+from tables.expiry import expire
+
+#: How often a buyer's topic that is missing is looked for again, ms: an added buyer sells within 3 s.
+_TOPIC_AGAIN_MS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What all turns share; see `Delivery` for the meaning of each part."""
+
+    codec: Codec
+    slips: Slips
+    status: StatusView
+    topic_known: Callable[[str], bool]
+    horizon_ms: int
+    count: Callable[[str, str], None]
+
+
+class Turn:
+    """Decides on records and timers of one partition. Call `close` once at the end: it announces what has changed."""
+
+    def __init__(self, office: Office, desk: Desk, partition: int, epoch: Epoch) -> None:
+        self._office = office
+        self._desk = desk
+        self._epoch = epoch
+        self._now_ms = epoch.now_ms
+        self._caps = epoch.table("caps", partition)
+        self._entries = epoch.table("entries", partition)
+        self._touched: set[str] = set()
+        self._looked_at: set[str] = set()
+
+    def open(self) -> None:
+        """Announce the standing of all buyers: the desk is new."""
+        self._review(self._desk.buyer_ids())
+
+    # --- what comes in -------------------------------------------------------------------------------------------
+
+    def offer(self, message: Message) -> None:
+        """Sell the right to the candidate that is asked, or send it on; exactly one of its ends is emitted (rule 3)."""
+        head, head_bytes, body = self._office.slips.open_offer(message.value or b"")
+        route, trace = head.route, list(head.trace)
+        position: int | None = head.position
+        buyer_id = route[head.position].buyer_id
+        self._touched.add(buyer_id)
+        rules = self._present(buyer_id)
+        while position is not None and route[position].buyer_id == buyer_id:
+            candidate = route[position]
+            verdict = self._decide(head, candidate, rules)
+            if isinstance(verdict, Sale):
+                assert rules is not None  # noqa: S101 - only known buyers buy
+                self._sell(head, candidate, rules, verdict, trace, body)
+                return
+            trace.append(Step(buyer_id, candidate.contract_id, self._now_ms, verdict.reason, verdict.detail))
+            if verdict.reason == Reason.STALE:
+                self._unfilled(head, Reason.STALE, trace)
+                return
+            position, skipped = next_open(route, position, self._office.status.closing, self._now_ms)
+            trace += skipped
+        self._onward(head, head_bytes, position, trace, body, message)
+
+    def terms(self, terms: BuyerTerms) -> None:
+        """Take a buyer's terms (rule 13); older ones than those in force are ignored."""
+        rules = self._desk.rules(terms.buyer_id)
+        state = with_terms(rules.state if rules is not None else None, terms)
+        if state is not None:
+            missing = not self._office.topic_known(buyer_topic(terms.buyer_id))
+            self._replace(terms.buyer_id, replace(state, topic_missing=missing))
+        self._review([terms.buyer_id], at_once=True)
+
+    def command(self, command: BuyerCommand) -> None:
+        """Pause or resume; of a buyer without terms nothing is remembered, it cannot sell anyway."""
+        rules = self._desk.rules(command.buyer_id)
+        if rules is not None:
+            self._desk.replace(command.buyer_id, with_command(rules.state, command))
+        self._review([command.buyer_id], at_once=True)
+
+    def tick(self) -> None:
+        """Run the timers that are due."""
+        desk = self._desk
+        if desk.topics_at is not None and desk.topics_at <= self._now_ms:
+            self._look_for_topics()
+        for buyer_id in desk.changing(self._now_ms):
+            self._touched.add(buyer_id)
+            rules = desk.rules(buyer_id)
+            if rules is not None and rules.state.pauses:
+                lasting = without_ended_pauses(rules.state, self._now_ms)
+                if lasting is not rules.state:
+                    desk.replace(buyer_id, lasting)
+        if desk.expires_at <= self._now_ms:
+            horizon_ms = self._office.horizon_ms
+            desk.expires_at = expire(self._entries, entries.remembered_at, horizon_ms, self._now_ms)
+
+    def close(self) -> None:
+        """Announce what this turn has changed."""
+        self._review(self._touched)
+
+    # --- the decision and what follows from it ---------------------------------------------------------------------
+
+    def _decide(self, head: OfferHead, candidate: Candidate, rules: BuyerRules | None) -> Sale | Refusal:
+        slip, caps = head.slip, self._caps
+        books = Books(
+            self._entries.get(entries.entry_key(candidate.buyer_id, slip.lead_id)),
+            caps.get(contract_key(candidate.contract_id)),
+            caps.get(buyer_key(candidate.buyer_id)),
+        )
+        return decide(rules, books, candidate, test=slip.test, sell_by=slip.sell_by, now_ms=self._now_ms)
+
+    def _sell(
+        self, head: OfferHead, candidate: Candidate, rules: BuyerRules, sale: Sale, trace: list[Step], body: bytes
+    ) -> None:
+        """Reserve and sell in one step: entry, counters, the buyer's lead and the fact (protocol, section 2)."""
+        slip, right, buyer_id, now_ms = head.slip, head.right, candidate.buyer_id, self._now_ms
+        sale_number = sale_id(right_id(slip.lead_id, right.leg, right.round, right.index), buyer_id)
+        entry = Entry(entries.SOLD, sale_number, candidate.contract_id, now_ms)
+        self._entries.put(entries.entry_key(buyer_id, slip.lead_id), entry)
+        if sale.of_contract is not None and sale.of_buyer is not None:
+            self._caps.put(contract_key(candidate.contract_id), sale.of_contract)
+            self._caps.put(buyer_key(buyer_id), sale.of_buyer)
+        fields = rules.contracts[candidate.contract_id].terms.fields
+        lead = self._office.slips.seal_buyer_lead(
+            slip.lead_id,
+            sale_number,
+            now_ms,
+            sale.price_minor,
+            right.currency,
+            slip.test,
+            body_for(self._office.slips, fields, body),
+        )
+        fact = fact_of(head, candidate, rules, sale, sale_number, trace, now_ms)
+        self._epoch.emit(buyer_topic(buyer_id), lead, slip.lead_id)
+        self._epoch.emit(SOLD, self._office.codec.encode(fact), slip.lead_id)
+        self._office.count("sold", "")
+
+    def _onward(
+        self,
+        head: OfferHead,
+        head_bytes: bytes,
+        position: int | None,
+        trace: list[Step],
+        body: bytes,
+        message: Message,
+    ) -> None:
+        """Send a refused right on: to the next owner, back to the router, or to its end."""
+        slip, right, slips = head.slip, head.right, self._office.slips
+        headers = message.headers or ((HEADER, will_of(slip, right)),)
+        if position is not None:
+            value = slips.seal_offer(head_bytes, right, head.route, position, trace, body)
+            self._epoch.emit(OFFERS, value, head.route[position].buyer_id, headers=headers)
+            self._office.count("forwarded", trace[-1].reason)
+        elif goes_back(right, trace):
+            value = slips.seal_reroute(head_bytes, right, trace, body)
+            self._epoch.emit(REROUTES, value, slip.lead_id, headers=headers)
+            self._office.count("rerouted", Reason.TERMS_CHANGED)
+        else:
+            self._unfilled(head, reason_of_right(trace), trace)
+
+    def _unfilled(self, head: OfferHead, reason: Reason, trace: list[Step]) -> None:
+        fact = unfilled(head.slip, head.right, reason, trace, self._now_ms)
+        self._epoch.emit(UNFILLED, self._office.codec.encode(fact), head.slip.lead_id)
+        self._office.count("unfilled", reason)
+
+    # --- the buyers' topics and standing ---------------------------------------------------------------------------
+
+    def _present(self, buyer_id: str) -> BuyerRules | None:
+        """Return the buyer's rules, having looked once a turn whether its topic is there."""
+        desk = self._desk
+        rules = desk.rules(buyer_id)
+        if rules is None or buyer_id in self._looked_at:
+            return rules
+        self._looked_at.add(buyer_id)
+        missing = not self._office.topic_known(buyer_topic(buyer_id))
+        if missing == rules.state.topic_missing:
+            return rules
+        self._replace(buyer_id, replace(rules.state, topic_missing=missing))
+        return desk.rules(buyer_id)
+
+    def _look_for_topics(self) -> None:
+        """Look again for every topic that is missing."""
+        desk = self._desk
+        desk.topics_at = None
+        for buyer_id in desk.buyer_ids():
+            rules = desk.rules(buyer_id)
+            if rules is None or not rules.state.topic_missing or rules.state.terms.retired:
+                continue
+            self._touched.add(buyer_id)
+            if self._office.topic_known(buyer_topic(buyer_id)):
+                desk.replace(buyer_id, replace(rules.state, topic_missing=False))
+            else:
+                desk.topics_at = self._now_ms + _TOPIC_AGAIN_MS
+
+    def _replace(self, buyer_id: str, state: BuyerState) -> None:
+        """Write a state whose topic was looked for just now."""
+        self._desk.replace(buyer_id, state)
+        if state.topic_missing and self._desk.topics_at is None:
+            self._desk.topics_at = self._now_ms + _TOPIC_AGAIN_MS
+
+    def _review(self, buyer_ids: Iterable[str], *, at_once: bool = False) -> None:
+        self._desk.review(buyer_ids, self._announce, self._now_ms, at_once=at_once)
+
+    def _announce(self, status: BuyerStatus) -> None:
+        self._epoch.emit(BUYER_STATUS, self._office.codec.encode(status), status.contract_id)

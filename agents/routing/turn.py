@@ -1,0 +1,160 @@
+"""One turn of the router: a batch of one partition, inside one epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from agents.endings import unfilled
+from agents.routing.credits import Credits
+from agents.routing.eligible import Field, Market
+from agents.routing.pick import Picks, pick
+from agents.routing.rights import Payout, reason_without_pick, rights_of, routes_of
+from agents.status_view import Closing
+from agents.wills import HEADER, will_of
+from config.plan.compiled import CompiledPlan
+from schemas.codec import Codec
+from schemas.reasons import Reason
+from schemas.records import LeadRejected, Right, Routed, Slip, Step
+from schemas.slip import Slips
+from schemas.topics import OFFERS, REJECTED, UNFILLED
+from streams.stage import Epoch, Table
+from tables.routed import routed
+
+#: A lead without terms of its supplier in the plan any more: nothing is owed for it.
+_NOTHING_OWED: Final = Payout(0, "on_first_sale")
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What all turns share; see `Routing` for the meaning of each part."""
+
+    codec: Codec
+    slips: Slips
+    closing: Closing
+    count: Callable[[str, str], None]
+
+
+class Turn:
+    """Routes the leads of one batch. `behind`: the plan version that a lead needs and this worker lacks, or 0."""
+
+    def __init__(
+        self,
+        office: Office,
+        plan: CompiledPlan,
+        markets: Mapping[str, Market],
+        credits: Credits,
+        routed_table: Table[Any],
+        epoch: Epoch,
+    ) -> None:
+        self._office = office
+        self._plan = plan
+        self._markets = markets
+        self._credits = credits
+        self._routed = routed_table
+        self._epoch = epoch
+        self._now_ms = epoch.now_ms
+        self.behind = 0
+
+    def lead(self, value: bytes) -> None:
+        """Route a scored lead, unless it was routed before (rule 2): all of its rights are emitted, in this step."""
+        slip, score, head_bytes, body = self._office.slips.open_scored(value)
+        if slip.plan_version > self._plan.version:
+            self.behind = max(self.behind, slip.plan_version)
+            return
+        known: Routed | None = self._routed.get(slip.lead_id)
+        if known is not None:
+            self._repeat(slip, known)
+            return
+        market = self._markets.get(slip.campaign_id)
+        count = market.campaign.rights if market is not None else 1
+        self._routed.put(slip.lead_id, routed(slip, count, self._now_ms))
+        fresh = market is not None and self._now_ms < slip.sell_by
+        field = market.field(slip, score.grade, self._office.closing, self._now_ms) if market and fresh else _NOBODY
+        rights = self._rights(slip, count, field.value_minor)
+        picks = self._pick(market, field, count, slip.test) if market and field.contracts else _NO_PICKS
+        routes = routes_of(field.candidates, picks)
+        for right, route in zip(rights, routes, strict=False):
+            offer = self._office.slips.seal_offer(head_bytes, right, route, 0, field.skipped, body)
+            self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
+            self._office.count("offered", "")
+        for right in rights[len(routes) :]:
+            reason = reason_without_pick(field) if fresh or market is None else Reason.STALE
+            self._unfilled(slip, right, reason, field.skipped)
+
+    def reroute(self, value: bytes) -> None:
+        """Rank the contracts anew for a right whose route ended after its terms had changed (rule 14), once.
+
+        It keeps its identity and what the supplier is owed. Nobody is charged: the pick that was declined has paid.
+        """
+        head, head_bytes, body = self._office.slips.open_reroute(value)
+        slip, trace = head.slip, list(head.trace)
+        market = self._markets.get(slip.campaign_id)
+        field = market.field(slip, head.score.grade, self._office.closing, self._now_ms) if market else _NOBODY
+        right = replace(
+            head.right,
+            rerouted=True,
+            plan_version=self._plan.version,
+            routed_at=self._now_ms,
+            value_minor=max(head.right.value_minor, field.value_minor),
+        )
+        trace += field.skipped
+        if not market or not field.contracts:
+            self._unfilled(slip, right, reason_without_pick(field), trace)
+            return
+        picks = pick(field.contracts, self._credits.of(field.contracts), 1, plain=market.plain)
+        (route,) = routes_of(field.candidates, picks)
+        offer = self._office.slips.seal_offer(head_bytes, right, route, 0, trace, body)
+        self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
+        self._office.count("rerouted", Reason.TERMS_CHANGED)
+
+    def _rights(self, slip: Slip, count: int, value_minor: int) -> list[Right]:
+        """Return the lead's rights; the payout is pinned from the plan in force now, a test lead has none."""
+        terms = self._plan.supplier_terms(slip.supplier_id, slip.campaign_id)
+        payout = _NOTHING_OWED if terms is None or slip.test else Payout(terms.payout_minor, terms.owed)
+        return rights_of(count, payout, self._plan.currency, self._plan.version, value_minor, self._now_ms)
+
+    def _pick(self, market: Market, field: Field, rights: int, test: bool) -> Picks:
+        """Pick for the rights and charge the picks; a test lead charges nobody."""
+        picks = pick(field.contracts, self._credits.of(field.contracts), rights, plain=market.plain)
+        if not test:
+            self._credits.set(field.contracts, picks.credits)
+        return picks
+
+    def _unfilled(self, slip: Slip, right: Right, reason: Reason, trace: Sequence[Step]) -> None:
+        fact = unfilled(slip, right, reason, trace, self._now_ms)
+        self._epoch.emit(UNFILLED, self._office.codec.encode(fact), slip.lead_id)
+        self._office.count("unfilled", reason)
+
+    def _repeat(self, slip: Slip, known: Routed) -> None:
+        """Reject a lead that was routed before, naming the received records of both."""
+        fact = LeadRejected(
+            lead_id=slip.lead_id,
+            campaign_id=slip.campaign_id,
+            supplier_id=slip.supplier_id,
+            supplier_lead_id=slip.supplier_lead_id,
+            test=slip.test,
+            stage="routing",
+            reason=Reason.REPEAT,
+            faults=(),
+            keys_checked=(),
+            key_hit="",
+            earlier_lead_id=slip.lead_id,
+            earlier_partition=known.received_partition,
+            earlier_offset=known.received_offset,
+            earlier_at=known.at,
+            received_at=slip.received_at,
+            received_partition=slip.received_partition,
+            received_offset=slip.received_offset,
+            rejected_at=self._now_ms,
+            plan_version=slip.plan_version,
+        )
+        self._epoch.emit(REJECTED, self._office.codec.encode(fact), slip.lead_id)
+        self._office.count("repeat", Reason.REPEAT)
+
+
+_NOBODY: Final = Field([], [], [], 0, 0)
+_NO_PICKS: Final = Picks([], [], [])

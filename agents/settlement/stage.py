@@ -1,0 +1,55 @@
+"""The stage `settlement`: waits for the ends of a lead's rights and closes the lead once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agents.settlement.settle import settle
+from schemas.codec import Codec
+from schemas.errors import Undecodable
+from schemas.records import LeadClosed, LeadSold, OpenLead, RightUnfilled
+from schemas.topics import CLOSED, SOLD, UNFILLED
+from streams.stage import Batch, Epoch, Stage
+
+
+def _silent(outcome: str, reason: str) -> None:
+    """Count nothing."""
+
+
+class Settlement(Stage):
+    """Closes leads.
+
+    Args:
+        codec: how records are read and written.
+        count: told of each closed lead (sold, unsold) with the reason code of an unsold one, for metrics.
+    """
+
+    name = "settlement"
+    sources = (SOLD, UNFILLED)
+    tables = {"open-leads": OpenLead}  # noqa: RUF012 - read only, as in the base
+
+    def __init__(self, codec: Codec, *, count: Callable[[str, str], None] = _silent) -> None:
+        self._codec = codec
+        self._count = count
+
+    def process(self, batch: Batch, epoch: Epoch) -> None:
+        """Take the end of each right in turn."""
+        open_leads = epoch.table("open-leads", batch.partition)
+        for message in batch.messages:
+            if message.value is None:
+                raise Undecodable(f"a record of {batch.topic} without a value")
+            end = self._codec.decode(message.value)
+            if not isinstance(end, LeadSold | RightUnfilled):
+                raise Undecodable(f"a {type(end).__name__} on {batch.topic}")
+            known: OpenLead | None = open_leads.get(end.lead_id)
+            lead = settle(known, end, epoch.now_ms)
+            if isinstance(lead, OpenLead):
+                open_leads.put(end.lead_id, lead)
+                continue
+            if known is not None:
+                open_leads.delete(end.lead_id)
+            self._close(lead, epoch)
+
+    def _close(self, lead: LeadClosed, epoch: Epoch) -> None:
+        epoch.emit(CLOSED, self._codec.encode(lead), lead.lead_id)
+        self._count("sold" if lead.sold else "unsold", lead.reason)

@@ -1,0 +1,70 @@
+"""The last will of a right: what ends it as unfilled when its own record cannot be read any more.
+
+It rides in a header of every Offer and Reroute, ids and numbers only, so that a right never vanishes into a dead
+letter (protocol, section 8.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from schemas.errors import Poison
+from schemas.reasons import Reason
+from schemas.records import Right, RightUnfilled, Slip
+
+#: The header's name.
+HEADER: Final = "right"
+
+_TEXTS: Final = 5
+_NUMBERS: Final = 10
+
+
+def will_of(slip: Slip, right: Right) -> bytes:
+    """Return the header's value: ids have no spaces in them, so words stand side by side."""
+    return (
+        f"{slip.lead_id} {slip.campaign_id} {slip.supplier_id} {right.payout_owed} {right.currency} "
+        f"{right.leg} {right.round} {right.index} {right.rights} {right.payout_minor} {right.plan_version} "
+        f"{slip.received_at} {slip.received_partition} {slip.received_offset} {right.value_minor} {slip.test:d}"
+    ).encode()
+
+
+def find_will(headers: Iterable[tuple[str, bytes]]) -> bytes | None:
+    """Return the will among a record's headers, or None."""
+    return next((value for name, value in headers if name == HEADER), None)
+
+
+def execute(will: bytes, now_ms: int) -> RightUnfilled:
+    """Return the fact that ends the right with reason ERROR.
+
+    Raises Poison when the will is not one that `will_of` wrote.
+    """
+    words = will.decode(errors="replace").split(" ")
+    texts, numbers, test = words[:_TEXTS], words[_TEXTS:-1], words[-1]
+    if len(numbers) != _NUMBERS or test not in {"0", "1"}:
+        raise Poison(
+            f"header {HEADER!r} has {len(words)} words, not {_TEXTS + _NUMBERS + 1}; the right cannot be named"
+        )
+    lead_id, campaign_id, supplier_id, owed, currency = texts
+    leg, round_, index, rights, payout, version, at, partition, offset, value = (int(number) for number in numbers)
+    return RightUnfilled(
+        lead_id=lead_id,
+        campaign_id=campaign_id,
+        supplier_id=supplier_id,
+        leg=leg,
+        round=round_,
+        index=index,
+        rights=rights,
+        payout_minor=payout,
+        payout_owed=owed,
+        currency=currency,
+        test=test == "1",
+        reason=Reason.ERROR,
+        trace=(),
+        unfilled_at=now_ms,
+        plan_version=version,
+        received_at=at,
+        received_partition=partition,
+        received_offset=offset,
+        value_minor=value,
+    )

@@ -1,0 +1,123 @@
+"""What a buyer and a contract have bought in their windows, and when a cap refuses (rules 6 and 8).
+
+Everything is counted from the first sale, capped or not, so that a cap set at noon sees the morning. A lowered cap
+takes nothing back, it only stops new sales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from schemas.records import Cap, CapUse, Count, Counters, Windows
+from tables.windows import FOREVER_MS, KINDS, Moment
+
+LEADS: Final = "leads"
+SPEND: Final = "spend"
+
+_ORDER: Final = {
+    (measure, kind): rank for rank, (measure, kind) in enumerate((m, k) for m in (LEADS, SPEND) for k in KINDS)
+}
+
+
+def buyer_key(buyer_id: str) -> str:
+    """Return the key of a buyer's counters in the table `caps`."""
+    return f"buyer/{buyer_id}"
+
+
+def contract_key(contract_id: str) -> str:
+    """Return the key of a contract's counters in the table `caps`."""
+    return f"contract/{contract_id}"
+
+
+def in_order(caps: Iterable[Cap]) -> tuple[Cap, ...]:
+    """Return the caps in the order in which they are checked: leads before spend, shortest window first."""
+    return tuple(sorted(caps, key=lambda cap: _ORDER[cap.measure, cap.window]))
+
+
+def roll(counters: Counters | None, moment: Moment, now_ms: int) -> Counters:
+    """Return the counters with every window that is over replaced by an empty one; the same object if none is.
+
+    A window that has not ended by its own stored end stays, also when the clock went back or the zone changed.
+    """
+    if counters is None:
+        counters = _NOTHING
+    elif (
+        now_ms < counters.hour.end_at
+        and now_ms < counters.day.end_at
+        and now_ms < counters.week.end_at
+        and now_ms < counters.month.end_at
+    ):
+        return counters
+    starts, ends = moment
+    return Counters(
+        _rolled(counters.hour, starts.hour_at, ends.hour_at, now_ms),
+        _rolled(counters.day, starts.day_at, ends.day_at, now_ms),
+        _rolled(counters.week, starts.week_at, ends.week_at, now_ms),
+        _rolled(counters.month, starts.month_at, ends.month_at, now_ms),
+        counters.total,
+    )
+
+
+def count(counters: Counters, price_minor: int) -> Counters:
+    """Return rolled counters with one more sale in every window."""
+    return Counters(
+        _plus(counters.hour, price_minor),
+        _plus(counters.day, price_minor),
+        _plus(counters.week, price_minor),
+        _plus(counters.month, price_minor),
+        _plus(counters.total, price_minor),
+    )
+
+
+def first_full(counters: Counters, caps: tuple[Cap, ...], price_minor: int) -> Cap | None:
+    """Return the first cap that has no room for a sale at this price, or None; `caps` as by `in_order`.
+
+    Leads: used >= limit (never ==: a cap may have been lowered below what was used). Spend: used + price > limit.
+    """
+    for cap in caps:
+        window: Count = getattr(counters, cap.window)
+        if cap.measure == LEADS:
+            if window.leads >= cap.limit:
+                return cap
+        elif window.spend_minor + price_minor > cap.limit:
+            return cap
+    return None
+
+
+def used(counters: Counters, cap: Cap) -> int:
+    """Return what is used of a cap, in leads or minor units."""
+    window: Count = getattr(counters, cap.window)
+    return window.leads if cap.measure == LEADS else window.spend_minor
+
+
+def uses(scope: str, caps: tuple[Cap, ...], counters: Counters, price_minor: int) -> tuple[CapUse, ...]:
+    """Return each cap in force as a sale at this price meets it; `counters` are those before the sale."""
+    return tuple([_use(scope, cap, getattr(counters, cap.window), price_minor) for cap in caps])
+
+
+def windows_of(counters: Counters) -> Windows:
+    """Return the windows, by their start, in which a sale on these rolled counters is counted and billed."""
+    return Windows(counters.hour.start_at, counters.day.start_at, counters.week.start_at, counters.month.start_at)
+
+
+def _use(scope: str, cap: Cap, window: Count, price_minor: int) -> CapUse:
+    if cap.measure == LEADS:
+        before, after = window.leads, window.leads + 1
+    else:
+        before, after = window.spend_minor, window.spend_minor + price_minor
+    return CapUse(scope, cap.measure, cap.window, window.start_at, before, after, cap.limit)
+
+
+def _rolled(old: Count, start_at: int, end_at: int, now_ms: int) -> Count:
+    if now_ms < old.end_at:
+        return old
+    return Count(start_at if start_at > old.start_at else old.end_at, end_at, 0, 0)
+
+
+def _plus(window: Count, price_minor: int) -> Count:
+    return Count(window.start_at, window.end_at, window.leads + 1, window.spend_minor + price_minor)
+
+
+_NEVER = Count(-1, -1, 0, 0)
+_NOTHING = Counters(_NEVER, _NEVER, _NEVER, _NEVER, Count(0, FOREVER_MS, 0, 0))
