@@ -70,7 +70,10 @@ _PARSERS: dict[str, Parse] = {
 
 def _matching(parse: Parse | None, pattern: str) -> Parse:
     """Return a parser whose canonical value must match the whole pattern."""
-    matches = re.compile(pattern).fullmatch
+    try:
+        matches = re.compile(pattern).fullmatch
+    except re.error as error:
+        raise ValueError(f"the pattern {pattern} is no regular expression: {error}") from None
 
     def parse_and_match(value: str) -> str:
         canonical = value if parse is None else parse(value)

@@ -1,1 +1,1 @@
-"""How many points does a lead get, and which grade?"""
+"""What is a lead worth? Points by the campaign's named rules, and a grade from A to D."""

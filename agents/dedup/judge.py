@@ -1,0 +1,135 @@
+"""The judgement of a received lead before anyone asks whether it was seen before: pure, and all of it in one place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from agents.dedup.hashes import Hashes
+from agents.dedup.keys import PlanClaims
+from agents.dedup.validate import Validator
+from agents.views import PauseView
+from config.plan.compiled import CompiledPlan
+from schemas.identity import lead_id
+from schemas.reasons import Reason
+from schemas.records import Fault, LeadReceived
+
+#: How far a supplier's clock may run ahead of the broker's.
+AHEAD_MS = 5 * 60_000
+#: The longest identity that a supplier may give a lead, in characters.
+SUPPLIER_LEAD_ID_MAX = 200
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+
+
+class Received(NamedTuple):
+    """A decoded lead with its coordinates; `at` is the broker's time."""
+
+    lead: LeadReceived
+    partition: int
+    offset: int
+    at: int
+
+
+class Refused(NamedTuple):
+    """A lead that goes no further. `lead_id` is "" when the record does not identify a lead."""
+
+    lead_id: str
+    reason: Reason
+    faults: tuple[Fault, ...] = ()
+
+
+class Valid(NamedTuple):
+    """A lead that is right in itself, in canonical form, with its keys by label."""
+
+    lead_id: str
+    values: dict[str, str]
+    notes: tuple[str, ...]
+    keys: Mapping[str, bytes]
+    sell_by: int
+
+
+class Rules:
+    """A version of the plan, compiled for intake: a validator a campaign, the claims, the hashes of slips."""
+
+    def __init__(self, plan: CompiledPlan, hashes: Hashes) -> None:
+        self.plan = plan
+        self.claims = PlanClaims(plan, hashes)
+        self.validators = {name: Validator(campaign.fields) for name, campaign in plan.campaigns.items()}
+        self.email_hash = hashes.labelled("email")
+        self.phone_hash = hashes.labelled("phone")
+
+
+def judge(received: Received, rules: Rules, pauses: PauseView) -> Refused | Valid:
+    """Return why the lead is refused, or the lead in canonical form.
+
+    In this order: its identity, campaign known and not paused, supplier known, in the campaign and not paused, its
+    fields (all faults at once), its time. A test lead is judged like any other.
+    """
+    lead = received.lead
+    if not _identified(lead, rules.plan) and (faults := identity_faults(lead)):
+        return Refused("", Reason.INVALID, faults)
+    identity = lead_id(lead.supplier_id, lead.campaign_id, lead.supplier_lead_id, test=lead.test)
+    reason = _not_admitted(received, rules.plan, pauses)
+    if reason is not None:
+        return Refused(identity, reason)
+    values, notes, faults = rules.validators[lead.campaign_id].check(lead)
+    if faults:
+        return Refused(identity, Reason.INVALID, faults)
+    if lead.submitted_at > received.at + AHEAD_MS:
+        return Refused(identity, Reason.SUBMITTED_IN_FUTURE)
+    sell_by = min(lead.submitted_at, received.at) + rules.plan.campaigns[lead.campaign_id].sell_within_ms
+    return Valid(identity, values, notes, rules.claims.keys(lead.campaign_id, values), sell_by)
+
+
+def _identified(lead: LeadReceived, plan: CompiledPlan) -> bool:
+    """Say, at little cost, whether `identity_faults` would find nothing; ids that a plan knows are right."""
+    given = lead.supplier_lead_id
+    known = lead.campaign_id in plan.campaigns and plan.has_supplier(lead.supplier_id)
+    return known and 0 < len(given) <= SUPPLIER_LEAD_ID_MAX and given.isprintable() and not given.isspace()
+
+
+def _not_admitted(received: Received, plan: CompiledPlan, pauses: PauseView) -> Reason | None:
+    lead = received.lead
+    if lead.campaign_id not in plan.campaigns:
+        return Reason.CAMPAIGN_UNKNOWN
+    if pauses and pauses.paused("campaign", lead.campaign_id, received.at):
+        return Reason.CAMPAIGN_PAUSED
+    if plan.supplier_terms(lead.supplier_id, lead.campaign_id) is None:
+        known = plan.has_supplier(lead.supplier_id)
+        return Reason.SUPPLIER_NOT_IN_CAMPAIGN if known else Reason.SUPPLIER_UNKNOWN
+    if pauses and pauses.paused("supplier", lead.supplier_id, received.at):
+        return Reason.SUPPLIER_PAUSED
+    return None
+
+
+def identity_faults(lead: LeadReceived) -> tuple[Fault, ...]:
+    """Return what is wrong with the three texts that identify a lead."""
+    faults = [
+        Fault(name, Reason.VALIDATION_PATTERN, "is not an id: lower-case letters, digits and -, at most 60")
+        for name, value in (("campaign_id", lead.campaign_id), ("supplier_id", lead.supplier_id))
+        if not _ID.fullmatch(value)
+    ]
+    given = lead.supplier_lead_id
+    if not given.strip():
+        faults.append(Fault("supplier_lead_id", Reason.VALIDATION_MISSING, "is required and empty"))
+    elif len(given) > SUPPLIER_LEAD_ID_MAX:
+        detail = f"is longer than {SUPPLIER_LEAD_ID_MAX} characters"
+        faults.append(Fault("supplier_lead_id", Reason.VALIDATION_RANGE, detail))
+    elif not given.isprintable():
+        faults.append(Fault("supplier_lead_id", Reason.VALIDATION_TYPE, "holds a control character"))
+    return tuple(faults)
+
+
+def shown_ids(lead: LeadReceived) -> tuple[str, str, str]:
+    """Return campaign, supplier and supplier's lead id as a fact may keep them: "" for each that is not right.
+
+    Facts are kept for ever and hold no person: a record that puts a name where an id belongs does not get it there.
+    """
+    wrong = {fault.field for fault in identity_faults(lead)}
+    return (
+        "" if "campaign_id" in wrong else lead.campaign_id,
+        "" if "supplier_id" in wrong else lead.supplier_id,
+        "" if "supplier_lead_id" in wrong else lead.supplier_lead_id,
+    )

@@ -1,0 +1,254 @@
+"""The stage `dedup`: from leads.received to leads.unique or leads.rejected. It joins the rules; it decides nothing.
+
+`prepare` decodes, judges and claims; `process` only writes down what was found, with the epoch's time. A record that
+cannot be decoded or judged claims nothing and fails alone, in `process`, so that the engine's bisecting finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from agents.dedup.claims import Claims, Earlier
+from agents.dedup.hashes import Hashes
+from agents.dedup.judge import Received, Refused, Rules, Valid, judge, shown_ids
+from agents.dedup.keys import Claimant, Row
+from agents.dedup.store import Seal
+from agents.views import PauseView, PlanView
+from schemas.codec import Codec
+from schemas.errors import EpochLost, Unavailable
+from schemas.reasons import Reason
+from schemas.records import LeadReceived, LeadRejected, Slip
+from schemas.slip import Slips
+from streams.stage import Batch, Epoch, Message, Stage
+
+UNIQUE = "leads.unique"
+REJECTED = "leads.rejected"
+
+#: Told of each lead as it is written down: stage, outcome, reason ("" when unique), campaign ("" when not an id).
+#: An epoch that is undone has been told of too.
+OnOutcome = Callable[[str, str, str, str], None]
+
+
+class Judged(NamedTuple):
+    """What `prepare` found out about a record."""
+
+    received: Received
+    verdict: Refused | Valid
+    earlier: Earlier | None = None
+
+
+class Prepared(NamedTuple):
+    """A batch as `prepare` left it: by which rules, and what was found of each record, by offset."""
+
+    rules: Rules
+    found: dict[int, Judged | Exception]
+
+
+class DedupStage(Stage):
+    """Intake. Waits while no plan is in force and while claims are being rebuilt."""
+
+    name = "dedup"
+    sources = ("leads.received",)
+
+    def __init__(
+        self,
+        codec: Codec,
+        slips: Slips,
+        plans: PlanView,
+        pauses: PauseView,
+        claims: Claims,
+        hashes: Hashes,
+        on_outcome: OnOutcome | None = None,
+    ) -> None:
+        self._codec = codec
+        self._slips = slips
+        self._plans = plans
+        self._pauses = pauses
+        self._claims = claims
+        self._hashes = hashes
+        self._told = on_outcome
+        self._rules: Rules | None = None
+        self._refused_version = 0
+        self._problem = ""
+        #: What the last `prepare` found, by partition: one batch each, replaced by the next.
+        self._prepared: dict[int, Prepared] = {}
+        self._seals: dict[int, Seal] = {}
+
+    @property
+    def waits(self) -> str | None:
+        """See `Stage.waits`."""
+        if self._in_force() is None:
+            return self._problem or self._plans.problem or "no plan applied yet"
+        return self._claims.waits
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the newest plan, when an older one is used instead of it; "" otherwise."""
+        return self._problem
+
+    def prepare(self, batches: Sequence[Batch]) -> None:
+        """Decode, judge and claim. Raises Unavailable: Redis, the schema registry, or no plan."""
+        rules = self._in_force()
+        if rules is None:
+            raise Unavailable(self.waits or "no plan applied yet")
+        rows: list[Row] = []
+        claimants: list[tuple[int, int]] = []
+        for batch in batches:
+            found = {message.offset: self._judge(message, rules) for message in batch.messages}
+            self._prepared[batch.partition] = Prepared(rules, found)
+            self._seals.pop(batch.partition, None)
+            for offset, judged in found.items():
+                if isinstance(judged, Judged) and (row := _row(judged, rules)) is not None:
+                    rows.append(row)
+                    claimants.append((batch.partition, offset))
+        if rows:
+            self._claim(rows, claimants, rules)
+
+    def _claim(self, rows: list[Row], claimants: list[tuple[int, int]], rules: Rules) -> None:
+        seal, earlier = self._claims.claim(rows, rules.claims)
+        for position, before in earlier.items():
+            partition, offset = claimants[position]
+            found = self._prepared[partition].found
+            judged = found[offset]
+            if isinstance(judged, Judged):
+                found[offset] = judged._replace(earlier=before)
+        for partition, _ in claimants:
+            self._seals[partition] = seal
+
+    def process(self, batch: Batch, epoch: Epoch) -> None:
+        """Write down what `prepare` found. Raises the error of a record that could not be judged."""
+        prepared = self._prepared.get(batch.partition)
+        for message in batch.messages:
+            judged = prepared.found.get(message.offset) if prepared is not None else None
+            if prepared is None or judged is None:
+                raise EpochLost(f"{message!r} was not prepared")
+            if isinstance(judged, Exception):
+                raise judged.with_traceback(None)
+            self._write(judged, prepared.rules, epoch)
+
+    def confirm(self) -> None:
+        """Raise Unavailable when the claims that this epoch relies on may have been lost."""
+        seals = set(self._seals.values())
+        self._seals.clear()
+        for seal in seals:
+            self._claims.confirm(seal)
+
+    def forget(self, partition: int) -> None:
+        """See `Stage.forget`."""
+        self._prepared.pop(partition, None)
+        self._seals.pop(partition, None)
+
+    def close(self) -> None:
+        """Stop what runs beside the engine."""
+        self._claims.close()
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _in_force(self) -> Rules | None:
+        """Return the newest plan that can be compiled; a plan that cannot leaves the one before in force."""
+        plan = self._plans.current()
+        known = self._rules
+        if plan is None or (known is not None and known.plan is plan) or plan.version == self._refused_version:
+            return known
+        try:
+            self._rules = Rules(plan, self._hashes)
+            self._problem = ""
+        except ValueError as error:
+            self._refused_version = plan.version
+            self._problem = f"plan version {plan.version} cannot be used for intake: {error}"
+        return self._rules
+
+    def _judge(self, message: Message, rules: Rules) -> Judged | Exception:
+        try:
+            lead = self._codec.decode_as(message.value or b"", LeadReceived)
+            received = Received(lead, message.partition, message.offset, message.timestamp_ms)
+            return Judged(received, judge(received, rules, self._pauses))
+        except Unavailable:
+            raise
+        except Exception as error:
+            return error
+
+    def _write(self, judged: Judged, rules: Rules, epoch: Epoch) -> None:
+        received, verdict, earlier = judged
+        lead = received.lead
+        if isinstance(verdict, Refused):
+            self._reject(received, rules, epoch, verdict)
+        elif earlier is not None:
+            reason = Reason.DUPLICATE if earlier.key else Reason.REPEAT
+            refused = Refused(verdict.lead_id, reason)
+            self._reject(received, rules, epoch, refused, tuple(verdict.keys), earlier)
+        else:
+            slip = self._slip(received, verdict, rules, epoch.now_ms)
+            sealed = self._slips.seal_unique(slip, rules.validators[lead.campaign_id].lead(verdict.values))
+            epoch.emit(UNIQUE, sealed, verdict.lead_id)
+            if self._told is not None:
+                self._told(self.name, "unique", "", lead.campaign_id)
+
+    def _slip(self, received: Received, valid: Valid, rules: Rules, now_ms: int) -> Slip:
+        lead, values = received.lead, valid.values
+        validator = rules.validators[lead.campaign_id]
+        email, phone = values.get("email"), values.get("phone")
+        return Slip(
+            lead_id=valid.lead_id,
+            campaign_id=lead.campaign_id,
+            supplier_id=lead.supplier_id,
+            supplier_lead_id=lead.supplier_lead_id,
+            test=lead.test,
+            submitted_at=lead.submitted_at,
+            received_at=received.at,
+            received_partition=received.partition,
+            received_offset=received.offset,
+            unique_at=now_ms,
+            sell_by=valid.sell_by,
+            plan_version=rules.plan.version,
+            email_hash=rules.email_hash(email).hex() if email else "",
+            phone_hash=rules.phone_hash(phone).hex() if phone else "",
+            attributes=validator.attributes(values),
+            private=validator.private(values),
+            notes=valid.notes,
+        )
+
+    def _reject(
+        self,
+        received: Received,
+        rules: Rules,
+        epoch: Epoch,
+        refused: Refused,
+        checked: tuple[str, ...] = (),
+        earlier: Earlier | None = None,
+    ) -> None:
+        campaign_id, supplier_id, supplier_lead_id = shown_ids(received.lead)
+        record = LeadRejected(
+            lead_id=refused.lead_id,
+            campaign_id=campaign_id,
+            supplier_id=supplier_id,
+            supplier_lead_id=supplier_lead_id,
+            test=received.lead.test,
+            stage=self.name,
+            reason=refused.reason,
+            faults=refused.faults,
+            keys_checked=checked,
+            key_hit=checked[earlier.key - 1] if earlier is not None and earlier.key else "",
+            earlier_lead_id=earlier.lead_id if earlier is not None else "",
+            earlier_partition=earlier.partition if earlier is not None else -1,
+            earlier_offset=earlier.offset if earlier is not None else -1,
+            earlier_at=earlier.received_at if earlier is not None else -1,
+            received_at=received.at,
+            received_partition=received.partition,
+            received_offset=received.offset,
+            rejected_at=epoch.now_ms,
+            plan_version=rules.plan.version,
+        )
+        epoch.emit(REJECTED, self._codec.encode(record), refused.lead_id)
+        if self._told is not None:
+            self._told(self.name, "rejected", refused.reason, campaign_id)
+
+
+def _row(judged: Judged, rules: Rules) -> Row | None:
+    """Return what claims the lead; None for one that is refused already, and for tests, which touch no claim."""
+    received, verdict, _ = judged
+    if isinstance(verdict, Refused) or received.lead.test:
+        return None
+    who = Claimant(verdict.lead_id, received.lead.campaign_id, received.partition, received.offset, received.at)
+    return rules.claims.row(who, verdict.keys)

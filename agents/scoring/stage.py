@@ -1,0 +1,89 @@
+"""The stage `scoring`: from leads.unique to leads.scored, same key, same partition. The lead's body is not read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from agents.scoring.score import score
+from agents.views import PlanView
+from config.plan.compiled import CompiledPlan
+from schemas.errors import EpochLost, Unavailable
+from schemas.records import Slip
+from schemas.slip import Slips
+from streams.stage import Batch, Epoch, Message, Stage
+
+SCORED = "leads.scored"
+
+#: Told of each lead as it is written down: stage, outcome, grade, campaign. An epoch that is undone was told of too.
+OnOutcome = Callable[[str, str, str, str], None]
+
+
+class Opened(NamedTuple):
+    """A unique lead with its slip read and its body not."""
+
+    slip: Slip
+    slip_bytes: bytes
+    body: bytes
+
+
+class ScoringStage(Stage):
+    """Scoring. Waits while no plan is in force, and for a plan that intake has seen and this worker has not."""
+
+    name = "scoring"
+    sources = ("leads.unique",)
+
+    def __init__(self, slips: Slips, plans: PlanView, on_outcome: OnOutcome | None = None) -> None:
+        self._slips = slips
+        self._plans = plans
+        self._told = on_outcome
+        #: What the last `prepare` opened, by partition and offset: one batch a partition, replaced by the next.
+        self._opened: dict[int, dict[int, Opened | Exception]] = {}
+
+    @property
+    def waits(self) -> str | None:
+        """See `Stage.waits`."""
+        return None if self._plans.current() is not None else self._plans.problem or "no plan applied yet"
+
+    def prepare(self, batches: Sequence[Batch]) -> None:
+        """Read the slips. Raises Unavailable when one was written under a plan version that is not here yet."""
+        version = self._plan().version
+        for batch in batches:
+            opened = {message.offset: self._open(message) for message in batch.messages}
+            needed = max((one.slip.plan_version for one in opened.values() if isinstance(one, Opened)), default=0)
+            if needed > version:
+                raise Unavailable(f"plan version {needed} is not seen here yet, version {version} is in force")
+            self._opened[batch.partition] = opened
+
+    def process(self, batch: Batch, epoch: Epoch) -> None:
+        """Score and pass on. Raises the error of a record that could not be read."""
+        plan, opened = self._plan(), self._opened.get(batch.partition, {})
+        for message in batch.messages:
+            one = opened.get(message.offset)
+            if one is None:
+                raise EpochLost(f"{message!r} was not prepared")
+            if isinstance(one, Exception):
+                raise one.with_traceback(None)
+            scored = score(one.slip, plan, epoch.now_ms)
+            sealed = self._slips.seal_scored(one.slip_bytes, scored, one.body)
+            epoch.emit(SCORED, sealed, one.slip.lead_id, partition=batch.partition)
+            if self._told is not None:
+                self._told(self.name, "scored", scored.grade, one.slip.campaign_id)
+
+    def forget(self, partition: int) -> None:
+        """See `Stage.forget`."""
+        self._opened.pop(partition, None)
+
+    def _plan(self) -> CompiledPlan:
+        plan = self._plans.current()
+        if plan is None:
+            raise Unavailable("no plan applied yet")
+        return plan
+
+    def _open(self, message: Message) -> Opened | Exception:
+        try:
+            return Opened(*self._slips.open_unique(message.value or b""))
+        except Unavailable:
+            raise
+        except Exception as error:
+            return error
