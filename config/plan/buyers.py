@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from config.plan import keys
 from config.plan.campaigns import names_of
 from config.plan.condition_reading import condition
 from config.plan.conditions import EVERYTHING, Condition
@@ -14,8 +15,6 @@ from config.plan.money import amount_text
 from config.plan.scalars import amount, boolean, check_id, known_word, name, whole_number
 from config.plan.times import hours, time_zone
 
-MEASURES: Final = ("leads", "spend")
-WINDOWS: Final = ("hour", "day", "week", "month", "total")
 #: The most a share or a rank may be; beyond it a plan says nothing more.
 WEIGHT_MAX: Final = 1_000
 PRIORITY_MAX: Final = 1_000
@@ -53,12 +52,7 @@ def _at_contract(buyer: Cursor, contract_id: str) -> Cursor:
 
 def _buyer(buyer_id: str, at: Cursor, campaigns: Mapping[str, Campaign]) -> Buyer:
     check_id(at, buyer_id, "buyer")
-    section = at.section(
-        "a buyer",
-        ("name", "time_zone", "hours", "caps", "delivery", "contracts"),
-        ("when_closed", "tests"),
-        {"returns": "", "wallet": "", "breaker": "", "pacing": "", "http": "use delivery: topic"},
-    )
+    section = at.section("a buyer", keys.BUYER)
     zone = section.read("time_zone", time_zone, "UTC", "give the zone of its caps and hours, such as America/New_York")
     always: tuple[bool, tuple[OpenHour, ...]] = (True, ())
     always_open, open_hours = section.read("hours", hours, always, "write `always`, or {mon-fri: 08:00-20:00}")
@@ -83,8 +77,8 @@ def caps(at: Cursor) -> tuple[CapSetting, ...]:
     if not at.is_mapping():
         at.problem("is not a set of caps", _CAPS_FIX)
         return ()
-    section = at.section("caps", (), MEASURES, {"per_weekday": "", "pacing": "", "minute": ""})
-    found = [cap for measure in MEASURES for cap in _measure(section, measure)]
+    section = at.section("caps", keys.CAPS)
+    found = [cap for measure in keys.CAPS.optional for cap in _measure(section, measure)]
     if not section.found:
         at.problem("no cap is set", _CAPS_FIX)
     return tuple(found)
@@ -94,14 +88,14 @@ def _measure(section: Section, measure: str) -> list[CapSetting]:
     cursor = section.get(measure)
     if cursor is None:
         return []
-    windows = cursor.section("limits by window, such as {day: 50}", (), WINDOWS, {"minute": "use hour"})
+    windows = cursor.section("limits by window, such as {day: 50}", keys.LIMITS)
     if cursor.is_mapping() and not windows.found:
         cursor.problem("no limit is set", "name a window, such as {day: 50}")
     stop = "to stop sales, `leadflow pause`; for no limit, leave the window out"
     reader = amount if measure == "spend" else whole_number
     return [
         CapSetting(measure, window, reader(windows.found[window], stop))
-        for window in WINDOWS
+        for window in keys.LIMITS.optional
         if window in windows.found
     ]
 
@@ -112,12 +106,7 @@ def _contracts(at: Cursor, campaigns: Mapping[str, Campaign]) -> tuple[Contract,
 
 def _contract(contract_id: str, at: Cursor, campaigns: Mapping[str, Campaign]) -> Contract:
     check_id(at, contract_id, "contract")
-    section = at.section(
-        "a contract",
-        ("campaign", "accept", "price", "caps"),
-        ("priority", "weight", "fields"),
-        {"hours": "hours belong to the buyer", "delivery": "delivery belongs to the buyer", "returns": "", "ping": ""},
-    )
+    section = at.section("a contract", keys.CONTRACT)
     campaign_id = section.read("campaign", lambda c: _campaign_of(c, campaigns), "", "name the campaign it buys from")
     campaign = campaigns.get(campaign_id)
     contract = Contract(
@@ -175,7 +164,7 @@ def _price(at: Cursor, campaign: Campaign | None) -> tuple[PriceRule, ...]:
 
 
 def _price_rule(at: Cursor, campaign: Campaign | None) -> PriceRule:
-    section = at.section("a price, such as {when: {...}, is: 55.00}", ("is",), ("when",), {"bid": ""})
+    section = at.section("a price, such as {when: {...}, is: 55.00}", keys.PRICE)
     when = section.read("when", lambda c: _condition(c, campaign), None)
     return PriceRule(section.read("is", _amount, 1, "give the amount"), when)
 

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import phonenumbers
 
+from config.plan import keys
 from config.plan.condition_reading import JOINS, Names, condition
 from config.plan.conditions import EVERYTHING, GRADE
 from config.plan.cursor import Cursor, Section, near_miss
@@ -52,12 +53,7 @@ def names_of(campaign: Campaign) -> Names:
 
 def _campaign(campaign_id: str, at: Cursor) -> Campaign:
     check_id(at, campaign_id, "campaign")
-    section = at.section(
-        "a campaign",
-        ("fields", "dedupe", "sell_within", "distribution"),
-        ("scoring",),
-        {"caps": "cap buyers and contracts", "hours": "buyers have hours", "returns": "", "ping": "", "legs": ""},
-    )
+    section = at.section("a campaign", keys.CAMPAIGN)
     fields = section.read("fields", _fields, (), "list the fields that the campaign takes")
     known = {rule.name: rule for rule in fields}
     dedupe = section.read("dedupe", lambda c: _dedupe(c, known), None, _DEDUPE_FIX)
@@ -91,12 +87,7 @@ def _field(name: str, at: Cursor) -> FieldRule:
         at.problem(f"no field can be called `{name}`: conditions use this word", "give it another name")
     elif not FIELD_NAME.fullmatch(name):
         at.problem(f"`{name}` cannot be a field", "a name has small letters, digits and _, beginning with a letter")
-    section = at.section(
-        "a field, such as {type: text, required: true}",
-        ("type",),
-        ("required", "personal", "region", "min", "max", "pattern", "values"),
-        {"default": "", "hash": "", "sensitive": ""},
-    )
+    section = at.section("a field, such as {type: text, required: true}", keys.FIELD)
     type_ = section.read("type", lambda c: known_word(c, KINDS), "text", f"one of: {', '.join(KINDS)}")
     bare = FieldRule(name, type_)
     lowest = _option(section, "min", type_, ORDERED, lambda c: _bound(c, bare))
@@ -174,7 +165,7 @@ def _dedupe(at: Cursor, known: Mapping[str, FieldRule]) -> DedupeRule | None:
     if not at.is_mapping():
         at.problem("is not a way to find duplicates", _DEDUPE_FIX)
         return None
-    section = at.section("a rule", ("match", "of", "within"), ("scope",), {"supplier": "", "buyer": ""})
+    section = at.section("a rule", keys.DEDUPE)
     days = at.context.retention_days
     why = f"leads are kept for {days} days, and duplicates are found among those"
     return DedupeRule(
@@ -201,7 +192,7 @@ def _compared(at: Cursor, known: Mapping[str, FieldRule]) -> tuple[str, ...]:
 
 
 def _scoring(at: Cursor, known: Mapping[str, FieldRule]) -> tuple[tuple[ScoringRule, ...], tuple[Grade, ...]]:
-    section = at.section("points and grades", ("points", "grades"), (), {"model": ""})
+    section = at.section("points and grades", keys.SCORING)
     names = Names(known, (), "points make the grade, so they cannot depend on it")
     rules = section.read("points", lambda c: _rules(c, names), (), "name rules: {owner: {when: {...}, add: 40}}")
     grades = section.read("grades", _grades, (), "give the lowest points of each: {A: 80, B: 60, C: 30}")
@@ -215,7 +206,7 @@ def _rules(at: Cursor, names: Names) -> tuple[ScoringRule, ...]:
 def _rule(name: str, at: Cursor, names: Names) -> ScoringRule:
     if not FIELD_NAME.fullmatch(name):
         at.problem(f"`{name}` cannot name a rule", "a name has small letters, digits and _, beginning with a letter")
-    section = at.section("a rule, such as {when: {...}, add: 40}", ("when", "add"))
+    section = at.section("a rule, such as {when: {...}, add: 40}", keys.RULE)
     when = section.read("when", lambda c: condition(c, names), EVERYTHING, "say when it holds")
     zero = "a rule that adds nothing is left out"
     add = section.read("add", lambda c: whole_number(c, zero, negative=True), 1, "say how many points it adds")
@@ -240,7 +231,7 @@ def _grades(at: Cursor) -> tuple[Grade, ...]:
 
 
 def _distribution(at: Cursor) -> tuple[int, str]:
-    section = at.section("how leads are sold", ("sell", "method"), (), {"hybrid": "", "legs": "", "reserve": ""})
+    section = at.section("how leads are sold", keys.DISTRIBUTION)
     rights = section.read("sell", _sell, 1, "write `exclusive` or {shared: 2}")
     methods = ("weighted_round_robin",)
     method = section.read("method", lambda c: known_word(c, methods, _METHODS_LATER), methods[0], f"write {methods[0]}")
@@ -253,7 +244,7 @@ def _sell(at: Cursor) -> int:
     if not at.is_mapping():
         at.problem(f"`{at.word()}` is not a way to sell", "write `exclusive` or {shared: 2}")
         return 1
-    section = at.section("`exclusive` or {shared: 2}", ("shared",), (), {"hybrid": ""})
+    section = at.section("`exclusive` or {shared: 2}", keys.SELL)
     return section.read("shared", _shared, 1, "say to how many buyers at most")
 
 

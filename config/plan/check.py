@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from config.plan import keys
 from config.plan.buyers import buyers
 from config.plan.campaigns import campaigns
 from config.plan.cursor import Context, Cursor, near_miss
@@ -20,7 +21,6 @@ from config.plan.times import week_start
 RETENTION_DAYS: Final = 90
 
 _OWED_LATER = dict.fromkeys(["on_every_sale", "per_sale", "on_acceptance", "always"], "use on_first_sale")
-_LATER = {"groups": "", "holidays": "", "defaults": "write it with each buyer", "calendars": ""}
 
 
 def load_plan(path: Path | str, retention_days: int = RETENTION_DAYS) -> Plan:
@@ -48,11 +48,7 @@ def check_sources(sources: Mapping[str, str], retention_days: int = RETENTION_DA
 def _plan(tree: Entries, problems: list[Problem], retention_days: int) -> Plan:
     context = Context(_currency_of(tree), retention_days)
     at = Cursor(tree, tree.place, "", context, problems)
-    if not tree.items and problems:
-        return Plan(context.currency, (), (), ())
-    section = at.section(
-        "a plan", ("leadflow", "currency", "campaigns", "suppliers", "buyers"), ("week_starts",), _LATER
-    )
+    section = at.section("a plan", keys.PLAN)
     section.read("leadflow", _format, FORMAT, f"begin with `leadflow: {FORMAT}`, the version of the plan's language")
     section.read("currency", _currency, "", "name the currency of all amounts, such as USD")
     found = section.read("campaigns", campaigns, (), "add the campaigns")
@@ -94,12 +90,7 @@ def _suppliers(at: Cursor, known: tuple[Campaign, ...]) -> tuple[Supplier, ...]:
 
 def _supplier(supplier_id: str, at: Cursor, known: set[str]) -> Supplier:
     check_id(at, supplier_id, "supplier")
-    section = at.section(
-        "a supplier",
-        ("campaigns",),
-        ("name",),
-        {"caps": "cap buyers and contracts", "key": "", "paused": "use `leadflow pause supplier`"},
-    )
+    section = at.section("a supplier", keys.SUPPLIER)
     terms = section.read("campaigns", lambda c: _terms(c, known), (), "name the campaigns it sends into")
     return Supplier(supplier_id, terms, section.read("name", name, ""))
 
@@ -109,7 +100,7 @@ def _terms(at: Cursor, known: set[str]) -> tuple[SupplierTerms, ...]:
     for campaign_id, cursor in at.entries("campaigns by their ids"):
         if campaign_id not in known:
             cursor.problem(f"there is no campaign `{campaign_id}`", near_miss(campaign_id, sorted(known)))
-        section = cursor.section("{payout: 14.00, owed: on_first_sale}", ("payout", "owed"))
+        section = cursor.section("{payout: 14.00, owed: on_first_sale}", keys.SUPPLIER_TERMS)
         payout = section.read("payout", _payout, 0, "give the amount the supplier is paid, or the word `nothing`")
         owed = section.read("owed", lambda c: known_word(c, ("on_first_sale",), _OWED_LATER), "", "write on_first_sale")
         found.append(SupplierTerms(campaign_id, payout, owed))

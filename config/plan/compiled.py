@@ -24,16 +24,15 @@ from config.plan.model import (
     LOWEST_GRADE,
     Buyer,
     Campaign,
-    CapSetting,
     Contract,
     DedupeRule,
     FieldRule,
-    OpenHour,
     Plan,
     PriceRule,
     SupplierTerms,
 )
 from config.plan.money import amount_text
+from config.plan.settings import BuyerSettings, buyer_settings
 from config.plan.terms import terms_hash
 
 
@@ -42,37 +41,6 @@ class Verdict(NamedTuple):
 
     holds: bool
     failing: Failing | None
-
-
-class ContractSettings(msgspec.Struct, frozen=True):
-    """One contract as its buyer's owner must know it; `fields` () means every field the campaign lists."""
-
-    contract_id: str
-    campaign_id: str
-    terms: str
-    caps: tuple[CapSetting, ...]
-    fields: tuple[str, ...]
-    retired: bool
-
-
-class BuyerSettings(msgspec.Struct, frozen=True):
-    """What a buyer's owner must know of the plan: field for field the `BuyerTerms` record.
-
-    `msgspec.convert(settings, BuyerTerms, from_attributes=True)` makes the record of it.
-    """
-
-    buyer_id: str
-    plan_version: int
-    time_zone: str
-    week_starts: int
-    always_open: bool
-    hours: tuple[OpenHour, ...]
-    tests: bool
-    caps: tuple[CapSetting, ...]
-    contracts: tuple[ContractSettings, ...]
-    currency: str
-    retired: bool
-    applied_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +134,6 @@ class CompiledPlan:
         self.currency = plan.currency
         self._terms = {c.id: terms_hash(c, plan.currency) for buyer in plan.buyers for c in buyer.contracts}
         self._buyers = {buyer.id: buyer for buyer in plan.buyers}
-        self._retired = {buyer.id: buyer for buyer in plan.retired.buyers}
         self.buyer_ids: tuple[str, ...] = tuple(self._buyers)
         self.campaigns: Mapping[str, CompiledCampaign] = {
             campaign.id: self._campaign(campaign) for campaign in plan.campaigns
@@ -190,49 +157,7 @@ class CompiledPlan:
         Raises:
             KeyError: the plan has never known this buyer.
         """
-        gone = tuple(
-            ContractSettings(contract.id, contract.campaign_id, "", (), (), True)
-            for contract in self.plan.retired.contracts
-            if contract.buyer_id == buyer_id
-        )
-        buyer = self._buyers.get(buyer_id)
-        if buyer is None:
-            return self._retired_settings(buyer_id, gone, applied_at)
-        return BuyerSettings(
-            buyer_id=buyer_id,
-            plan_version=self.version,
-            time_zone=buyer.time_zone,
-            week_starts=self.plan.week_starts,
-            always_open=buyer.always_open,
-            hours=buyer.hours,
-            tests=buyer.tests,
-            caps=buyer.caps,
-            contracts=tuple(self._contract_settings(contract) for contract in buyer.contracts) + gone,
-            currency=self.currency,
-            retired=False,
-            applied_at=applied_at,
-        )
-
-    def _contract_settings(self, contract: Contract) -> ContractSettings:
-        return ContractSettings(
-            contract.id, contract.campaign_id, self._terms[contract.id], contract.caps, contract.fields, False
-        )
-
-    def _retired_settings(self, buyer_id: str, gone: tuple[ContractSettings, ...], applied_at: int) -> BuyerSettings:
-        return BuyerSettings(
-            buyer_id=buyer_id,
-            plan_version=self.version,
-            time_zone=self._retired[buyer_id].time_zone,
-            week_starts=self.plan.week_starts,
-            always_open=False,
-            hours=(),
-            tests=False,
-            caps=(),
-            contracts=gone,
-            currency=self.currency,
-            retired=True,
-            applied_at=applied_at,
-        )
+        return buyer_settings(self.plan, self._buyers.get(buyer_id), buyer_id, self.version, applied_at)
 
     def _campaign(self, campaign: Campaign) -> CompiledCampaign:
         own = [(buyer, c) for buyer in self.plan.buyers for c in buyer.contracts if c.campaign_id == campaign.id]

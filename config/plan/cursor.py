@@ -6,11 +6,12 @@ others; a plan with any problem is thrown away as a whole, stand-ins and all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TypeVar
 
+from config.plan.keys import Keys
 from config.plan.problems import Place, Problem
 from config.plan.reading import Entries, Node, Sequence, Text
 
@@ -89,24 +90,18 @@ class Cursor:
             return []
         return [(key, self._under(key, place, node)) for key, (place, node) in self.node.items.items()]
 
-    def section(
-        self, wanted: str, required: Iterable[str], optional: Iterable[str] = (), later: Mapping[str, str] | None = None
-    ) -> Section:
-        """Return what stands here as a section with known keys; tells unknown, missing and not yet built ones.
-
-        `later` maps keys that are not yet built to what can be done instead ("" for nothing).
-        """
-        later, required = later or {}, tuple(required)
-        known = [*required, *optional]
+    def section(self, wanted: str, keys: Keys) -> Section:
+        """Return what stands here as a section with known keys; tells unknown ones and those not built yet."""
+        known = [*keys.required, *keys.optional]
         found: dict[str, Cursor] = {}
         for key, cursor in self.entries(wanted):
             if key in known:
                 found[key] = cursor
-            elif key in later:
-                cursor.problem(f"`{key}` is not built yet", later[key] or "leave it out")
+            elif key in keys.later:
+                cursor.problem(f"`{key}` is not built yet", keys.later[key] or "leave it out")
             else:
                 cursor.problem(f"`{key}` is not a key here", near_miss(key, known))
-        missing = [key for key in required if key not in found] if self.is_mapping() else []
+        missing = [key for key in keys.required if key not in found] if self.is_mapping() else []
         return Section(found, self, frozenset(missing))
 
     def _under(self, key: str, place: Place, node: Node) -> Cursor:

@@ -96,6 +96,9 @@ def read_tree(sources: Mapping[str, str]) -> tuple[Entries, list[Problem]]:
 
     Sections that several files have (`campaigns`, `suppliers`, `buyers`) are joined; an id given twice is a
     problem, and so is a setting (`currency` ...) that two files give differently.
+
+    Raises:
+        PlanProblems: a file cannot be read at all; without it, nothing can be said of what the plan lacks.
     """
     problems: list[Problem] = []
     roots: list[Entries] = []
@@ -104,6 +107,8 @@ def read_tree(sources: Mapping[str, str]) -> tuple[Entries, list[Problem]]:
             roots.append(_Builder(name, problems).document(text))
         except _Broken as broken:
             problems.append(broken.problem)
+    if len(roots) < len(sources):
+        raise PlanProblems(problems)
     return _join(roots, problems), problems
 
 
@@ -132,8 +137,7 @@ def _join(roots: list[Entries], problems: list[Problem]) -> Entries:
                 joined[key] = (place, node)
                 continue
             joined[key] = (joined[key][0], _join_one(key, joined[key][1], node, problems))
-    place = roots[0].place if roots else Place("plan", 1, 1)
-    return Entries(joined, place)
+    return Entries(joined, roots[0].place if roots else Place("plan", 1, 1))
 
 
 def _join_one(key: str, first: Node, second: Node, problems: list[Problem]) -> Node:

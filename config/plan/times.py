@@ -161,7 +161,7 @@ def _span(at: Cursor) -> tuple[int, int] | None:
         at.problem(f"`{text}` has no length", "write `always`, 00:00-24:00, or `closed`")
         return None
     if start > end:
-        first, second = f"{_clock(start)}-24:00", f"00:00-{_clock(end)}"
+        first, second = f"{clock(start)}-24:00", f"00:00-{clock(end)}"
         at.problem(f"`{text}` goes past midnight", f"write {first} on this day and {second} on the next")
         return None
     return start, end
@@ -175,5 +175,6 @@ def _minute(text: str) -> int | None:
     return minute if int(found[2]) < 60 and minute <= _MINUTES_PER_DAY else None
 
 
-def _clock(minute: int) -> str:
+def clock(minute: int) -> str:
+    """Write a minute of the day: 480 -> `08:00`."""
     return f"{minute // 60:02}:{minute % 60:02}"
