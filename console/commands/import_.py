@@ -1,0 +1,177 @@
+"""`leadflow import`: bring in the leads of a CSV file, after showing what will become of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from config.plan.compiled import CompiledPlan
+from console.importing.mapping import ColumnMap, MappingProblem, Origin, guess, parse_asked
+from console.importing.reading import FileProblem, Format, Row, Unreadable, detect, read_header, read_rows
+from console.importing.sending import Rejects, Tally, send
+from console.importing.verdict import FileVerdict, admit, judge
+from console.masking import mask
+from console.producing import NotTaken, Sender
+from console.reach import Reach, reach
+from console.screen import agree, progress, screen, table
+
+#: Rows shown before the question.
+SHOWN_ROWS = 5
+#: Kinds of fault shown; the rest are counted.
+SHOWN_FAULTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that can be read: how it is written, and which column is what."""
+
+    path: Path
+    form: Format
+    columns: ColumnMap
+
+    def rows(self) -> Iterator[Row | Unreadable]:
+        """Read it once more from its first row."""
+        return read_rows(self.path, self.form, len(self.columns.columns))
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--campaign", required=True, help="Campaign that the leads are for.")
+@click.option("--supplier", required=True, help="Supplier that they come from.")
+@click.option(
+    "--map", "asked", multiple=True, metavar="COLUMN=FIELD", help="Say what a column is; 'COLUMN=' leaves it out."
+)
+@click.option("--yes", is_flag=True, help="Send without asking.")
+@click.option("--check", "only_check", is_flag=True, help="Look at the file and send nothing.")
+@click.option("--test", is_flag=True, help="Send them as test leads: no cap, no price, only to buyers that take tests.")
+@click.option("--delimiter", help="The sign between columns ('tab' for tabs); found by itself otherwise.")
+@click.option("--encoding", help="How the text is encoded, such as cp1252; found by itself otherwise.")
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where rows that cannot be read are listed. Default: FILE.rejects.csv.",
+)
+def command(
+    file: Path,
+    campaign: str,
+    supplier: str,
+    asked: tuple[str, ...],
+    yes: bool,
+    only_check: bool,
+    test: bool,
+    delimiter: str | None,
+    encoding: str | None,
+    rejects: Path | None,
+) -> None:
+    """Bring in the leads of a CSV file.
+
+    Shows the mapping of columns to fields, five masked rows and what the campaign will say to each row, then asks.
+    A row's identity is its `supplier_lead_id` column if one is mapped, else a hash of the mapped row. Importing a
+    file again, or going on after an interruption, sells nothing twice: what was received before counts as a repeat.
+    """
+    console, way = screen(), reach()
+    way.settings.need("hash_key")
+    origin = Origin(campaign, supplier, test, way.settings.hash_key_bytes)
+    plan = way.plan()
+    validator = admit(plan, origin)
+    source = _open(file, plan, campaign, asked, _sign(delimiter), encoding)
+    show_mapping(console, source)
+    with progress(console) as bar:
+        task = bar.add_task("checking", total=None)
+        verdict = judge(source.rows(), source.columns, origin, validator, lambda: bar.advance(task))
+    show_verdict(console, verdict, plan, campaign)
+    if only_check:
+        return
+    if verdict.rows == verdict.unreadable:
+        raise FileProblem(f"{file} has no row that can be sent")
+    agree(f"Send {verdict.rows - verdict.unreadable:,} leads of {supplier} into {campaign}?", yes=yes)
+    with Rejects(rejects or file.with_name(file.name + ".rejects.csv")) as refused:
+        _send(console, way, source, origin, verdict.rows, refused)
+
+
+def _sign(delimiter: str | None) -> str | None:
+    sign = "\t" if delimiter in ("tab", "\\t") else delimiter
+    if sign is not None and (len(sign) != 1 or sign in '"\r\n'):
+        raise click.BadParameter(f"one sign is wanted, or 'tab', not {delimiter!r}", param_hint="--delimiter")
+    return sign
+
+
+def _open(
+    path: Path, plan: CompiledPlan, campaign: str, asked: Sequence[str], delimiter: str | None, encoding: str | None
+) -> File:
+    form = detect(path, encoding, delimiter)
+    fields = [rule.name for rule in plan.campaigns[campaign].fields]
+    columns = guess(read_header(path, form), fields, parse_asked(asked))
+    required = [rule.name for rule in plan.campaigns[campaign].fields if rule.required]
+    without = [name for name in required if columns.column_of(name) is None]
+    if not columns.fields or len(without) == len(required) > 0:
+        raise MappingProblem(
+            f"no column of {path} is known as a field of {campaign}; say which with --map COLUMN=FIELD. "
+            f"Columns: {', '.join(columns.columns)}. Fields: {', '.join(fields)}"
+        )
+    return File(path, form, columns)
+
+
+def show_mapping(console: Console, source: File) -> None:
+    """Print how the file is written, what each column is taken for, and the first rows, persons masked."""
+    console.print(f"[bold]{source.path}[/bold]: {source.form}")
+    mapped = table("column", "field", *(f"row {number}" for number in range(1, SHOWN_ROWS + 1)))
+    rows = list(islice((row for row in source.rows() if isinstance(row, Row)), SHOWN_ROWS))
+    for index, field in source.columns.fields:
+        values = [mask(field, row.values[index].strip())[:14] for row in rows]
+        mapped.add_row(source.columns.columns[index], field, *values)
+    console.print(mapped)
+    if source.columns.unused:
+        console.print(f"not used: {', '.join(source.columns.unused)}", style="dim")
+
+
+def show_verdict(console: Console, verdict: FileVerdict, plan: CompiledPlan, campaign: str) -> None:
+    """Print what the campaign says to the file."""
+    console.print(
+        f"\n[bold]{campaign}[/bold] (plan {plan.version}) on {verdict.rows:,} rows: "
+        f"{verdict.valid:,} pass, {verdict.invalid:,} are refused, {verdict.repeats:,} repeat an earlier row, "
+        f"{verdict.unreadable:,} cannot be read"
+    )
+    if verdict.faults:
+        faults = table("field", "fault", "leads", right=[2])
+        for (field, detail), count in verdict.faults.most_common(SHOWN_FAULTS):
+            faults.add_row(field, detail, f"{count:,}")
+        console.print(faults)
+        if (more := len(verdict.faults) - SHOWN_FAULTS) > 0:
+            console.print(f"... and {more} other faults", style="dim")
+    for note, count in verdict.notes.most_common(SHOWN_FAULTS):
+        console.print(f"mended in {count:,}: {note}", style="dim")
+
+
+def _send(console: Console, way: Reach, source: File, origin: Origin, rows: int, rejects: Rejects) -> None:
+    sender = Sender(way.address)
+    tally = Tally()
+    with progress(console) as bar, _safe_to_stop(console, sender):
+        task = bar.add_task("sending", total=rows)
+        for _ in send(source.rows(), source.columns, origin, way.codec, sender, rejects, way.clock.now_ms, tally):
+            bar.advance(task)
+        sender.flush()
+    console.print(f"{sender.acknowledged:,} leads received by leadflow")
+    if tally.rejected:
+        console.print(f"{tally.rejected:,} rows could not be read: see {rejects.path}")
+
+
+@contextmanager
+def _safe_to_stop(console: Console, sender: Sender) -> Iterator[None]:
+    """On Ctrl-C or a refusal, let what is under way arrive and say how far it came and how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, NotTaken) as stopped:
+        if isinstance(stopped, KeyboardInterrupt):
+            sender.flush()
+        console.print(
+            f"stopped after {sender.acknowledged:,} leads; run the same command again to go on: "
+            "what was received counts as a repeat"
+        )
+        raise

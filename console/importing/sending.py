@@ -1,0 +1,97 @@
+"""Sends the rows of a file as received leads; what cannot be sent goes to a rejects file with its line and reason."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from console.importing.mapping import ColumnMap, Origin, RowProblem, lead_of
+from console.importing.reading import Row, Unreadable
+from console.producing import Outgoing
+from schemas.codec import Codec
+from schemas.topics import RECEIVED, RECEIVED_BYTES_MAX
+
+
+class Takes(Protocol):
+    """What takes records: a `Sender`, or a list in a test."""
+
+    def send(self, record: Outgoing) -> None:
+        """Take one record."""
+        ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many rows were handed over and how many could not be."""
+
+    handed_over: int = 0
+    rejected: int = 0
+
+
+class Rejects:
+    """The rejects file: `line,reason` for each row that could not be read, never the row itself. Made when needed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stack = ExitStack()
+        self._write: Callable[[Iterable[object]], object] | None = None
+
+    def add(self, line: int, reason: str) -> None:
+        """Note one row."""
+        if self._write is None:
+            file = self._stack.enter_context(self.path.open("w", encoding="utf-8", newline=""))
+            self._write = csv.writer(file).writerow
+            self._write(("line", "reason"))
+        self._write((line, reason))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
+def send(
+    rows: Iterable[Row | Unreadable],
+    columns: ColumnMap,
+    origin: Origin,
+    codec: Codec,
+    to: Takes,
+    rejects: Rejects,
+    now_ms: Callable[[], int],
+    tally: Tally,
+) -> Iterator[int]:
+    """Send row by row, keep the tally, and yield each row's line, so that the caller sets the pace.
+
+    Sending a file again sends the same identities again: what was received is then a repeat, and nothing is sold
+    twice. Stopping half-way is safe therefore.
+
+    Raises:
+        NotTaken: Kafka refused records; the tally says how many were handed over, some may not have arrived.
+    """
+    for row in rows:
+        try:
+            to.send(_record(row, columns, origin, codec, now_ms()))
+        except RowProblem as problem:
+            tally.rejected += 1
+            rejects.add(row.line, str(problem))
+        else:
+            tally.handed_over += 1
+        yield row.line
+
+
+def _record(row: Row | Unreadable, columns: ColumnMap, origin: Origin, codec: Codec, now_ms: int) -> Outgoing:
+    if isinstance(row, Unreadable):
+        raise RowProblem(row.reason)
+    lead = lead_of(columns.values(row.values), origin, now_ms)
+    value = codec.encode(lead)
+    if len(value) > RECEIVED_BYTES_MAX:
+        raise RowProblem(f"the lead has {len(value):,} bytes, the most is {RECEIVED_BYTES_MAX:,}")
+    return Outgoing(RECEIVED, lead.supplier_lead_id, value)

@@ -1,0 +1,104 @@
+"""What all commands' screens have in common: 80 columns, plain tables, bounded progress, one way to ask."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from config.plan.money import amount_text
+
+WIDTH = 80
+
+
+def screen(*, error: bool = False) -> Console:
+    """Return the console of a command: at most 80 columns, no colours of its own for numbers and names."""
+    console = Console(stderr=error, highlight=False, soft_wrap=False)
+    console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
+    return console
+
+
+def table(*columns: str, right: Iterable[int] = (), title: str | None = None) -> Table:
+    """Return an empty table; the columns numbered in `right` hold numbers."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    numbers = set(right)
+    for index, name in enumerate(columns):
+        made.add_column(name, justify="right" if index in numbers else "left", overflow="fold")
+    return made
+
+
+def agree(question: str, *, yes: bool) -> None:
+    """Ask, unless `yes`; end the command with a word when the answer is no, or nobody is there to give one."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.ClickException(f"{question} Nobody can answer here; add --yes to go on without asking.")
+    if not click.confirm(question):
+        raise click.ClickException("left as it was")
+
+
+class _Rate(ProgressColumn):
+    """Rows a second since the start."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "")
+
+
+def progress(console: Console) -> Progress:
+    """Return a progress bar with count, rate and time left; silent where no terminal is."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def utc(at_ms: int) -> str:
+    """Return a time as `2026-06-02 17:00:00.123Z`; "-" for one that is not known."""
+    if at_ms < 0:
+        return "-"
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def local(at_ms: int, zone: str) -> str:
+    """Return a time in a zone as `Tue 10:00:00 PDT`."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)):%a %H:%M:%S %Z}"
+
+
+def age(ms: int) -> str:
+    """Return a span as its two largest units: `3 h 12 min`, `4 s`, `250 ms`."""
+    if ms < 1000:
+        return f"{max(ms, 0)} ms"
+    seconds = ms // 1000
+    for unit, size, below, step in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1)):
+        if seconds >= size:
+            return f"{seconds // size} {unit} {seconds % size // step} {below}"
+    return f"{seconds} s"
+
+
+def money(minor: int, currency: str) -> str:
+    """Return an amount in its currency's units: `1,234.50 USD`."""
+    whole, point, rest = amount_text(minor, currency).partition(".")
+    return f"{int(whole):,}{point}{rest} {currency}" if abs(minor) >= 100_000 else f"{whole}{point}{rest} {currency}"
+
+
+def near(name: str, names: Sequence[str]) -> str:
+    """Return a hint after a name that does not exist: what it may have been, or what there is."""
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return f"; there are: {', '.join(sorted(names)[:20])}" if names else "; there are none"
