@@ -1,0 +1,1 @@
+"""Tests of topics and the Kafka client on a real broker."""

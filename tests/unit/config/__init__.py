@@ -1,0 +1,1 @@
+"""Tests of `config`: plain values, no outside parts."""

@@ -1,0 +1,1 @@
+"""Tests of `schemas`: plain values, no outside parts."""
