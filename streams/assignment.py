@@ -126,6 +126,10 @@ class Assignment:
         changelogs = [lane.changelog for lane in lanes if lane.stage.tables]
         bounds = self._client.log_bounds([*sources, *changelogs])
         for lane in lanes:
+            needed = [*lane.sources, *([lane.changelog] if lane.stage.tables else ())]
+            if missing := [partition.topic for partition in needed if partition not in bounds]:
+                self.stop(lane, f"{', '.join(missing)} missing: run `leadflow topics create`")
+                continue
             lane.asked = {source: (committed.get(source), bounds[source]) for source in lane.sources}
             if lane.stage.tables:
                 self._restore(lane, *bounds[lane.changelog])
@@ -195,7 +199,9 @@ class Assignment:
         log.error("%s is stopped: %s", lane, reason)
         for source in lane.sources:
             self._intake.drop(source)
-        lane.reason = reason
+        if lane.running:
+            lane.stage.forget(lane.partition)
+        lane.reason, lane.store, lane.fresh = reason, None, False
         lane.next.clear()
         self._client.pause(lane.owned)
         self._changed(lane, LaneStatus.STOPPED)

@@ -131,7 +131,10 @@ class Client(Protocol):
         ...
 
     def log_bounds(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
-        """Return (log start, read-uncommitted end) of each partition. Raises Unavailable after a second or so."""
+        """Return (log start, read-uncommitted end) of each partition; those that do not exist are left out.
+
+        Raises Unavailable after a second or so.
+        """
         ...
 
     def read(

@@ -15,7 +15,7 @@ wait in process and are not fetched again. An outcome that nobody knows ends the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -36,9 +36,10 @@ from streams.lanes import Lane
 from streams.opening import Followers, Opener
 from streams.options import EngineOptions
 from streams.poison import KillsProcess, Suspects
+from streams.readiness import Counters, Readiness
 from streams.restore import Restorer, ThreadRestorer
 from streams.stage import Batch, Message, Stage, TopicPartition
-from streams.state import EngineState, RestoreProgress
+from streams.state import EngineState
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +112,10 @@ class Engine:
         self._closer = Closer(client, codec.encode, clock, options, on_event)
         self._epoch: OpenEpoch | None = None
         self._hold_until_ms = 0
-        self._lost_in_a_row = 0
-        self._epochs = self._commits = self._undone = self._dead_letters = 0
+        self._counters = Counters()
+        self._readiness = Readiness(
+            stages, self._assignment, self._checks, self._followers, self._opener, self._closer, self._rests
+        )
 
     # --- life -----------------------------------------------------------------------------------------------
 
@@ -155,16 +158,18 @@ class Engine:
         self._checks.run()
         followed = self._followers.read()
         self._opener.regulate()
-        self._opener.poll(timeout_s)
+        hold_s = max(0, self._hold_until_ms - self._clock.monotonic_ms()) / 1000
+        self._opener.poll(min(timeout_s, hold_s) if hold_s else timeout_s, patient=hold_s > 0)
         if followed:
             self._assignment.settle()
         metadata = self._client.group_metadata()
+        self._readiness.member = metadata.is_member
         if not followed or not metadata.is_member or self._clock.monotonic_ms() < self._hold_until_ms:
             return None
-        epoch = self._opener.open(metadata, self._epochs + 1, self._judge)
+        epoch = self._opener.open(metadata, self._counters.epochs + 1, self._judge)
         if epoch is None:
             return None
-        self._epochs += 1
+        self._counters.epochs += 1
         self._epoch = epoch
         self._mark(epoch)
         self._begin_lanes(epoch)
@@ -221,31 +226,7 @@ class Engine:
 
     def state(self) -> EngineState:
         """Return a snapshot; may be called from any thread."""
-        lanes = self._assignment.lanes()
-        running = [lane for lane in lanes if lane.running]
-        stopped = {(lane.stage.name, lane.partition): lane.reason for lane in lanes if lane.reason}
-        resting = self._resting()
-        return EngineState(
-            owned=tuple(sorted(source for lane in lanes for source in list(lane.owned))),
-            running=tuple(sorted(source for lane in running for source in lane.sources)),
-            restoring=tuple(found for lane in lanes if (found := _progress(lane)) is not None),
-            stopped=stopped,
-            resting=resting,
-            held=dict(self._opener.held),
-            lag=dict(self._opener.lag),
-            entries={
-                (lane.stage.name, lane.partition): s.entries() for lane in running if (s := lane.store) is not None
-            },
-            member=self._opener.member,
-            followed=self._followers.complete,
-            epochs=self._epochs,
-            commits=self._commits,
-            undone=self._undone,
-            dead=self._dead_letters,
-            last_epoch_ms=self._closer.last_ms,
-            clock_off_ms=self._checks.clock_off_ms(),
-            not_ready=tuple(self._not_ready(lanes, resting)),
-        )
+        return self._readiness.state(self._counters)
 
     # --- inside an epoch --------------------------------------------------------------------------------------
 
@@ -323,11 +304,11 @@ class Engine:
         for batch in epoch.batches:
             self._dead[batch.topic].committed(batch.partition, len(batch.messages))
         self._rests.through({lane.stage.name for lane in epoch.lanes})
-        self._commits += 1
-        self._lost_in_a_row = 0
+        self._counters.commits += 1
+        self._counters.lost_in_a_row = 0
         if epoch.aside is not None:
             self._dead[epoch.aside.partition.topic].set_aside(epoch.aside.partition.partition)
-            self._dead_letters += 1
+            self._counters.dead += 1
             self._on_event(epoch.aside)
 
     def _undo(self, epoch: OpenEpoch, failure: Failure) -> None:
@@ -337,7 +318,7 @@ class Engine:
                 lane.store.undo()
             lane.stage.forget(lane.partition)
         self._intake.give_back(epoch.taken)
-        self._undone += 1
+        self._counters.undone += 1
         self._on_event(EpochUndone(type(failure.error).__name__, epoch.sent))
         if epoch.sent:
             self._hold()
@@ -362,9 +343,11 @@ class Engine:
 
     def _hold(self) -> None:
         """Wait before the next epoch, longer each time that one is lost in a row; polling goes on."""
-        self._lost_in_a_row += 1
-        if self._lost_in_a_row > 1:
-            wait_ms = min(self._options.rest_ms_max, self._options.rest_ms_min << min(self._lost_in_a_row - 2, 10))
+        self._counters.lost_in_a_row += 1
+        if self._counters.lost_in_a_row > 1:
+            wait_ms = min(
+                self._options.rest_ms_max, self._options.rest_ms_min << min(self._counters.lost_in_a_row - 2, 10)
+            )
             self._hold_until_ms = self._clock.monotonic_ms() + wait_ms
 
     # --- the group's callbacks, and their consequences ----------------------------------------------------------
@@ -389,30 +372,10 @@ class Engine:
         for blamed in self._crash_file.blamed() if self._crash_file is not None else ():
             offset = lane.next.get(blamed.partition)
             if offset is not None and offset < blamed.until:
-                self._suspects.suspect(blamed.partition, 1, blamed.until)
+                self._suspects.suspect(blamed.partition, 1, blamed.until, crashed=True)
                 if blamed.kills and offset == blamed.first:
                     error = KillsProcess("the process died or hung each time this record was processed")
                     self._suspects.condemn(blamed.partition, offset, error)
-
-    # --- readiness ----------------------------------------------------------------------------------------------
-
-    def _resting(self) -> dict[str, str]:
-        waits = {stage.name: text for stage in self._stages if (text := stage.waits) is not None}
-        return {**self._rests.reasons(), **waits}
-
-    def _not_ready(self, lanes: Sequence[Lane], resting: Mapping[str, str]) -> Iterator[str]:
-        yield from self._checks.not_ready()
-        if not self._followers.complete:
-            yield "followed topics are not read to their ends yet"
-        if not self._opener.member:
-            yield "not a member of the group yet"
-        for lane in lanes:
-            if not lane.running:
-                yield f"{lane.stage.name}-{lane.partition} {lane.status.value} {lane.reason}".rstrip()
-        for stage, reason in resting.items():
-            yield f"{stage} rests: {reason}"
-        if self._lost_in_a_row > 1:
-            yield f"{self._lost_in_a_row} epochs were lost one after the other"
 
 
 def _stages_by_topic(stages: Sequence[Stage]) -> dict[str, Stage]:
@@ -424,8 +387,3 @@ def _stages_by_topic(stages: Sequence[Stage]) -> dict[str, Stage]:
                 raise ValueError(f"{topic} is a source of both {found[topic].name} and {stage.name}")
             found[topic] = stage
     return found
-
-
-def _progress(lane: Lane) -> RestoreProgress | None:
-    job = lane.job
-    return None if job is None else RestoreProgress(lane.stage.name, lane.partition, job.start, job.read_to, job.end)

@@ -248,7 +248,8 @@ class MemoryClient:
     def log_bounds(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """Return (log start, read-uncommitted end)."""
         self.on_step("log_bounds", "before")
-        logs = [self._broker.log(partition) for partition in partitions]
+        counts = self._broker.counts()
+        logs = [self._broker.log(p) for p in partitions if 0 <= p.partition < counts.get(p.topic, 0)]
         return {log.partition: (log.start, log.end) for log in logs}
 
     def read(

@@ -103,8 +103,6 @@ class Opener:
         self.held: dict[str, str] = {}
         #: Offsets waiting by running source partition; for readers of the state.
         self.lag: dict[TopicPartition, int] = {}
-        #: Whether the group counted us in at the last poll.
-        self.member = False
 
     def started(self, lane: Lane) -> None:
         """A lane begins to run: the client has it unpaused."""
@@ -143,16 +141,22 @@ class Opener:
     def _may_run(self, stage: str) -> bool:
         return stage not in self._idle and stage not in self.held
 
-    def _may_take(self, partition: TopicPartition) -> bool:
+    def _may_take_alone(self, partition: TopicPartition) -> bool:
         lane = self._assignment.lane_of.get(partition)
-        return lane is not None and self._may_run(lane.stage.name) and self._suspects.limit(partition) is None
+        return lane is not None and self._may_run(lane.stage.name)
+
+    def _may_take(self, partition: TopicPartition) -> bool:
+        return self._may_take_alone(partition) and self._suspects.limit(partition) is None
 
     # --- what comes -----------------------------------------------------------------------------------------
 
-    def poll(self, timeout_s: float) -> None:
-        """Fetch records into the intake: at once when there is other work, lingering when many are coming."""
+    def poll(self, timeout_s: float, patient: bool) -> None:
+        """Fetch records into the intake; at once when there is other work, unless `patient`.
+
+        Lingers when many are coming: few are not worth a wait.
+        """
         room = max(1, self._options.epoch_records_max - self._intake.ready(self._may_take))
-        found = self._fetch(room, self._patience_s(timeout_s))
+        found = self._fetch(room, timeout_s if patient else self._patience_s(timeout_s))
         if not self._options.linger_from_records <= found < room:
             return
         until_ms = self._clock.monotonic_ms() + self._options.linger_ms_max
@@ -173,14 +177,13 @@ class Opener:
         return len(messages)
 
     def _patience_s(self, timeout_s: float) -> float:
-        if self._intake.ready(self._may_run_lane) or any(lane.fresh for lane in self._assignment.running):
+        if self._intake.ready(self._may_take_alone) or self._fresh_lanes():
             return 0.0
         at = next_due(self._timed_lanes())
         return timeout_s if at is None else min(timeout_s, self._clock.seconds_until(at))
 
-    def _may_run_lane(self, partition: TopicPartition) -> bool:
-        lane = self._assignment.lane_of.get(partition)
-        return lane is not None and self._may_run(lane.stage.name)
+    def _fresh_lanes(self) -> list[Lane]:
+        return [lane for lane in self._assignment.running if lane.fresh and self._may_run(lane.stage.name)]
 
     def _timed_lanes(self) -> list[Lane]:
         timed = self._timed
@@ -210,7 +213,7 @@ class Opener:
                 room -= len(batches[-1].messages)
         batches = self._prepare(batches, judge)
         now_ms = self._clock.now_ms()
-        fresh = [lane for lane in self._assignment.running if lane.fresh and self._may_run(lane.stage.name)]
+        fresh = self._fresh_lanes()
         timed = due(self._timed_lanes(), now_ms)
         if not (batches or fresh or timed):
             return None
@@ -224,7 +227,7 @@ class Opener:
         """Open an epoch that holds records of one suspect partition alone, or its condemned record."""
         for partition in self._suspects.partitions():
             lane, head = self._assignment.lane_of.get(partition), self._intake.head(partition)
-            if lane is None or head is None or lane.fresh or not self._may_run(lane.stage.name):
+            if lane is None or head is None or lane.fresh or not self._may_take_alone(partition):
                 continue
             condemned = self._suspects.condemned(partition, head.offset) is not None
             batch = self._intake.take(partition, 1 if condemned else self._suspects.limit(partition) or 1)

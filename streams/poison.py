@@ -21,10 +21,14 @@ class KillsProcess(Poison):
 
 @dataclass(frozen=True)
 class Suspect:
-    """A partition of which some record below `until` fails; epochs take at most `limit` of its records."""
+    """A partition of which some record below `until` fails; epochs take at most `limit` of its records.
+
+    `crashed`: it is the crash file that says so, and all of them are taken one by one.
+    """
 
     limit: int
     until: int
+    crashed: bool = False
 
 
 class Suspects:
@@ -51,10 +55,12 @@ class Suspects:
         found = self._condemned.get(partition)
         return found[1] if found is not None and found[0] == offset else None
 
-    def suspect(self, partition: TopicPartition, limit: int, until: int) -> None:
+    def suspect(self, partition: TopicPartition, limit: int, until: int, crashed: bool = False) -> None:
         """Take at most `limit` records an epoch below `until`."""
         known = self._suspects.get(partition)
-        self._suspects[partition] = Suspect(max(1, limit), max(until, known.until if known else 0))
+        if known is not None:
+            until, crashed = max(until, known.until), crashed or known.crashed
+        self._suspects[partition] = Suspect(1 if crashed else max(1, limit), until, crashed)
 
     def condemn(self, partition: TopicPartition, offset: int, error: Exception) -> None:
         """The record at this offset is to be set aside."""
@@ -73,11 +79,16 @@ class Suspects:
                 self.suspect(partition, count // 2 if exact else count, batch.messages[-1].offset + 1)
 
     def committed(self, partition: TopicPartition, offset: int) -> None:
-        """Forget a suspect whose failing range is behind it."""
+        """Forget a suspect whose failing range, or whose condemned record, is behind it."""
         suspect = self._suspects.get(partition)
-        if suspect is not None and offset >= suspect.until:
+        if suspect is None:
+            return
+        condemned = self._condemned.get(partition)
+        found = condemned is not None and condemned[0] < offset
+        if found:
+            del self._condemned[partition]
+        if offset >= suspect.until or (found and not suspect.crashed):
             del self._suspects[partition]
-            self._condemned.pop(partition, None)
 
     def drop(self, partitions: Iterable[TopicPartition]) -> None:
         """Forget partitions that are no longer ours."""
