@@ -22,6 +22,10 @@ from streams.kafka_records import Names, RecordReader
 from streams.stage import Message, TopicPartition
 
 COMMITTED_TIMEOUT_S = 1.0
+WAKE_TIMEOUT_S = 0.2
+WAKE_TIME_MS = 1 << 50
+"""A time that no record has: the broker looks at its newest timestamp and answers at once."""
+
 METADATA_MARK = b"CGMDv2:"
 
 OnAssign = Callable[[list[TopicPartition]], None]
@@ -83,9 +87,21 @@ class KafkaConsumer:
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
         """Go on; a partition that was never started stays at rest."""
         mine = [p for p in partitions if self._positions.get(p, -1) >= 0 and p in self._resting]
-        if mine:
-            self._handle.resume(self._raw(mine))
-            self._resting.difference_update(mine)
+        if not mine:
+            return
+        all_rested = len(self._resting) == len(self._positions)
+        self._handle.resume(self._raw(mine))
+        self._resting.difference_update(mine)
+        if all_rested:
+            self._wake(mine)
+
+    def _wake(self, partitions: list[TopicPartition]) -> None:
+        """Ask the leaders something: librdkafka's fetch loop sleeps up to 1 s when it had nothing to fetch."""
+        asked = [RawPartition(raw.topic, raw.partition, WAKE_TIME_MS) for raw in self._raw(partitions)]
+        try:
+            self._handle.offsets_for_times(asked, timeout=WAKE_TIMEOUT_S)
+        except KafkaException as problem:
+            log.debug("waking the fetchers: %s", problem.args[0].name())
 
     def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Return to these offsets. Raises EpochLost when librdkafka has lost the partition without a callback yet."""

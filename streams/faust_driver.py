@@ -1,0 +1,201 @@
+"""Drives the engine under Faust: blocking calls in one thread of their own, agents in the event loop, in turn.
+
+    engine thread   open: poll, settle, collect, prepare ──┐          ┌── close: timers, transaction
+    event loop                                             └─ agents ─┘     web, signals (always)
+
+The engine thread waits while agents run and agents wait while it runs, so stages need no locks. One event goes to an
+agent per (partition, epoch). Whatever an agent lets escape fails the worker before Faust could acknowledge anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from faust.types import TP
+
+from schemas.errors import EXIT_RESTART, Unavailable
+from streams.engine import Engine
+from streams.epoch import OpenEpoch
+from streams.faust_parts import event_message
+from streams.stage import Batch, TopicPartition
+from streams.state import EngineState
+from streams.watchdog import Watchdog, die
+
+if TYPE_CHECKING:
+    from streams.app import LeadflowApp
+
+log = logging.getLogger("leadflow.worker")
+
+T = TypeVar("T")
+
+POLL_S = 0.1
+"""Longest wait of one `open`; SIGTERM is seen after it at the latest."""
+
+RETRY_S = 1.0
+"""Between two attempts to reach a cluster that is away."""
+
+PROCESSING_S = 45.0
+"""Agents that take longer for one epoch hang. Below max.poll.interval (60 s), so that we end before we are replaced."""
+
+END_S = 20.0
+"""A worker that does not end its epoch and leave within this is ended."""
+
+
+class EngineDriver:
+    """The loop of one worker; made in any thread, `begin` and `end` run in the event loop.
+
+    `make_engine` is called in the engine thread, again and again while it raises Unavailable.
+    `end_process(code, reason)` must not return to a caller that goes on; see `streams.watchdog.die`.
+    """
+
+    def __init__(self, make_engine: Callable[[], Engine], end_process: Callable[[int, str], None] = die) -> None:
+        self._make_engine = make_engine
+        self._end_process = end_process
+        self._engine: Engine | None = None
+        self._app: LeadflowApp | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="leadflow-engine")
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._known: set[TP] = set()
+        self._left = 0
+        self._delivered: asyncio.Future[None] | None = None
+        self._watchdog: Watchdog | None = None
+
+    # --- for others ------------------------------------------------------------------------------------------
+
+    def state(self) -> EngineState:
+        """Return a snapshot of the engine; before it is made, of none."""
+        if self._engine is None:
+            return EngineState(not_ready=("waiting for Kafka",))
+        return self._engine.state()
+
+    def owned(self) -> tuple[TopicPartition, ...]:
+        """Return the source partitions of this worker."""
+        return self.state().owned
+
+    def process(self, batch: Batch) -> None:
+        """Let the engine process a delivered batch: all that an agent does."""
+        try:
+            if self._engine is None or self._delivered is None:
+                raise RuntimeError("a batch was processed outside of an epoch")
+            self._engine.process(batch)
+        except BaseException as problem:
+            self.fall(problem)
+            raise
+        self._left -= 1
+        if self._left == 0 and not self._delivered.done():
+            self._delivered.set_result(None)
+
+    def fall(self, problem: BaseException) -> None:
+        """Something that nobody handles: the epoch fails, and the process ends."""
+        if isinstance(problem, asyncio.CancelledError) and self._stopping:
+            return
+        if self._delivered is not None and not self._delivered.done():
+            self._delivered.set_exception(problem if isinstance(problem, Exception) else RuntimeError(repr(problem)))
+        else:
+            self._exit(problem)
+
+    # --- life ------------------------------------------------------------------------------------------------
+
+    def begin(self, app: LeadflowApp) -> None:
+        """Start the loop, once."""
+        if self._task is None:
+            self._app = app
+            self._watchdog = Watchdog(self._end_process)
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def end(self) -> None:
+        """Let the running epoch end, leave the group, end the thread. Ends the process when that takes too long."""
+        self._stopping = True
+        if self._task is None:
+            return
+        task, self._task = self._task, None
+        done, _ = await asyncio.wait([task], timeout=END_S)
+        if not done:
+            self._end_process(EXIT_RESTART, "the worker did not end in time")
+        if self._watchdog is not None:
+            self._watchdog.close()
+        self._thread.shutdown(wait=False)
+
+    async def _run(self) -> None:
+        try:
+            await self._connect()
+            while not self._stopping:
+                await self._turn()
+            if self._engine is not None:
+                await self._in_thread(self._engine.stop)
+        except BaseException as problem:
+            self._exit(problem)
+
+    async def _connect(self) -> None:
+        """Make and start the engine; a cluster that is away is waited for."""
+        while not self._stopping:
+            try:
+                engine = await self._in_thread(self._make_engine)
+                self._engine = engine
+                await self._in_thread(engine.start)
+            except Unavailable as away:
+                log.warning("waiting for Kafka: %s", away)
+                if self._engine is not None:
+                    engine, self._engine = self._engine, None
+                    await self._in_thread(engine.stop)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    async def _turn(self) -> None:
+        """Run one epoch, or find that there is nothing to do."""
+        engine = self._engine
+        if engine is None:
+            return
+        try:
+            epoch = await self._in_thread(engine.open, POLL_S)
+        except Unavailable as away:
+            log.warning("waiting: %s", away)
+            await asyncio.sleep(RETRY_S)
+            return
+        if epoch is not None:
+            await self._deliver(epoch)
+            await self._in_thread(engine.close, epoch)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    # --- delivery --------------------------------------------------------------------------------------------
+
+    async def _deliver(self, epoch: OpenEpoch) -> None:
+        """Hand each batch to its agent and wait until all are processed."""
+        app, watchdog = self._app, self._watchdog
+        if not epoch.batches or app is None or watchdog is None:
+            return
+        self._left = len(epoch.batches)
+        self._delivered = asyncio.get_running_loop().create_future()
+        watchdog.arm(f"processing of epoch {epoch.number}", PROCESSING_S)
+        try:
+            await self._introduce({TP(batch.topic, batch.partition) for batch in epoch.batches})
+            for batch in epoch.batches:
+                await app.topics.on_message(self._message(app, epoch, batch))
+            await self._delivered
+        finally:
+            watchdog.disarm()
+            self._delivered = None
+
+    def _message(self, app: LeadflowApp, epoch: OpenEpoch, batch: Batch) -> Any:
+        offset = batch.messages[0].offset
+        generation = app.consumer_generation_id
+        return event_message(batch.topic, batch.partition, offset, batch, epoch.now_ms / 1000, generation)
+
+    async def _introduce(self, partitions: set[TP]) -> None:
+        """Tell Faust's conductor of partitions that it has not met."""
+        if self._app is not None and not partitions <= self._known:
+            self._known |= partitions
+            await self._app.topics.on_partitions_assigned(self._known)
+
+    def _exit(self, problem: BaseException) -> None:
+        code = getattr(problem, "exit_code", EXIT_RESTART)
+        log.critical("%s: %s", type(problem).__name__, problem, exc_info=code == EXIT_RESTART)
+        self._end_process(code, f"{type(problem).__name__}: {problem}")
