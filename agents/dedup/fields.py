@@ -1,4 +1,4 @@
-"""Typed fields: what the plan says of a field, compiled to one parser, once a plan version."""
+"""Typed fields: what the plan says of a field, compiled to one reader, once a plan version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from agents.dedup.numbers import day, decimal, integer
 from agents.dedup.phones import phone
 from agents.dedup.places import postal_code, us_state, us_zip, zip_note
-from agents.dedup.text import Parse, Wrong, boolean, email, one_of, url
+from agents.dedup.text import Parse, Wrong, boolean, clean, clean_unicode, email, one_of, url
 from config.plan.model import FieldRule
 from schemas.reasons import Reason
 
@@ -18,17 +18,24 @@ from schemas.reasons import Reason
 LONGEST = {"text": 4096, "url": 2048, "email": 320}
 LONGEST_OTHER = 128
 
-Note = Callable[[str], str]
+#: Types with few different values, for which a field remembers what it has read, up to this many spellings.
+_REMEMBERED = frozenset({"us_state", "boolean", "enum", "integer"})
+_REMEMBERED_MAX = 2048
 
 
 class Field(NamedTuple):
-    """A field ready for use. `parse` None: cleaned text is canonical. `note` says in words how a value was mended."""
+    """A field ready for use.
+
+    `read` returns the canonical string of a value as received, "" when nothing is left of it, or raises Wrong.
+    `known` maps values to what `read` would return, as far as it is remembered: one look instead of a reading.
+    `note` says in words, without the value, how it was mended; "" when it was not.
+    """
 
     name: str
     required: bool
-    longest: int
-    parse: Parse | None
-    note: Note | None
+    read: Parse
+    known: dict[str, str]
+    note: Callable[[str], str] | None
 
 
 def compile_field(rule: FieldRule) -> Field:
@@ -38,8 +45,42 @@ def compile_field(rule: FieldRule) -> Field:
         parse = _matching(parse, rule.pattern)
     if rule.min is not None or rule.max is not None:
         parse = _between(parse, rule)
-    longest = LONGEST.get(rule.type, LONGEST_OTHER)
-    return Field(rule.name, rule.required, longest, parse, zip_note if rule.type == "us_zip" else None)
+    read = _reader(parse, LONGEST.get(rule.type, LONGEST_OTHER))
+    known: dict[str, str] = {}
+    if rule.type in _REMEMBERED:
+        read = _remembering(read, known)
+    return Field(rule.name, rule.required, read, known, _note if rule.type == "us_zip" else None)
+
+
+def _note(raw: str) -> str:
+    return zip_note(clean(raw))
+
+
+def _reader(parse: Parse | None, longest: int) -> Parse:
+    """Return what reads a value as received: its length, its characters, its type. The hot path of intake."""
+
+    def read(raw: str) -> str:
+        if len(raw) > longest:
+            raise Wrong(Reason.VALIDATION_RANGE, f"is longer than {longest} characters")
+        if raw.isascii() and raw.isprintable():
+            value = raw.strip()
+            if "  " in value:
+                value = " ".join(value.split())
+        else:
+            value = clean_unicode(raw)
+        return parse(value) if value and parse is not None else value
+
+    return read
+
+
+def _remembering(read: Parse, known: dict[str, str]) -> Parse:
+    def read_and_remember(raw: str) -> str:
+        canonical = read(raw)
+        if len(known) < _REMEMBERED_MAX:
+            known[raw] = canonical
+        return canonical
+
+    return read_and_remember
 
 
 def _of_type(rule: FieldRule) -> Parse | None:

@@ -25,15 +25,15 @@ class Hashes:
             raise ValueError(f"the key for hashes needs at least {KEY_BYTES_MIN} bytes; set LEADFLOW_HASH_KEY")
         self._key = key if len(key) <= _KEY_BYTES_MAX else blake2b(key).digest()
         #: Tells keys apart without giving one away.
-        self.fingerprint = self.labelled("fingerprint")("").hex()
+        self.fingerprint = self.labelled("fingerprint")("")
 
-    def labelled(self, label: str) -> Callable[[str], bytes]:
-        """Return the hash function of this label: text to 16 bytes."""
+    def labelled(self, label: str) -> Callable[[str], str]:
+        """Return the hash function of this label: text to 16 bytes in hex."""
         start = blake2b(f"{label}{SEPARATOR}".encode(), key=self._key, digest_size=DIGEST_BYTES).copy
 
-        def digest(value: str) -> bytes:
+        def digest(value: str) -> str:
             state = start()
             state.update(value.encode())
-            return state.digest()
+            return state.hexdigest()
 
         return digest

@@ -46,7 +46,7 @@ class Valid(NamedTuple):
     lead_id: str
     values: dict[str, str]
     notes: tuple[str, ...]
-    keys: Mapping[str, bytes]
+    keys: Mapping[str, str]
     sell_by: int
 
 
@@ -57,6 +57,10 @@ class Rules:
         self.plan = plan
         self.claims = PlanClaims(plan, hashes)
         self.validators = {name: Validator(campaign.fields) for name, campaign in plan.campaigns.items()}
+        #: Who may send into what: the common case in one look.
+        self.admitted = frozenset(
+            (supplier.id, terms.campaign_id) for supplier in plan.plan.suppliers for terms in supplier.campaigns
+        )
         self.email_hash = hashes.labelled("email")
         self.phone_hash = hashes.labelled("phone")
 
@@ -68,12 +72,17 @@ def judge(received: Received, rules: Rules, pauses: PauseView) -> Refused | Vali
     fields (all faults at once), its time. A test lead is judged like any other.
     """
     lead = received.lead
-    if not _identified(lead, rules.plan) and (faults := identity_faults(lead)):
-        return Refused("", Reason.INVALID, faults)
-    identity = lead_id(lead.supplier_id, lead.campaign_id, lead.supplier_lead_id, test=lead.test)
-    reason = _not_admitted(received, rules.plan, pauses)
-    if reason is not None:
-        return Refused(identity, reason)
+    given = lead.supplier_lead_id
+    admitted = (lead.supplier_id, lead.campaign_id) in rules.admitted
+    if not (admitted and 0 < len(given) <= SUPPLIER_LEAD_ID_MAX and given.isprintable() and not given.isspace()):
+        faults = identity_faults(lead)
+        if faults:
+            return Refused("", Reason.INVALID, faults)
+    identity = lead_id(lead.supplier_id, lead.campaign_id, given, test=lead.test)
+    if pauses or not admitted:
+        reason = _not_admitted(received, rules.plan, pauses)
+        if reason is not None:
+            return Refused(identity, reason)
     values, notes, faults = rules.validators[lead.campaign_id].check(lead)
     if faults:
         return Refused(identity, Reason.INVALID, faults)
@@ -83,23 +92,16 @@ def judge(received: Received, rules: Rules, pauses: PauseView) -> Refused | Vali
     return Valid(identity, values, notes, rules.claims.keys(lead.campaign_id, values), sell_by)
 
 
-def _identified(lead: LeadReceived, plan: CompiledPlan) -> bool:
-    """Say, at little cost, whether `identity_faults` would find nothing; ids that a plan knows are right."""
-    given = lead.supplier_lead_id
-    known = lead.campaign_id in plan.campaigns and plan.has_supplier(lead.supplier_id)
-    return known and 0 < len(given) <= SUPPLIER_LEAD_ID_MAX and given.isprintable() and not given.isspace()
-
-
 def _not_admitted(received: Received, plan: CompiledPlan, pauses: PauseView) -> Reason | None:
     lead = received.lead
     if lead.campaign_id not in plan.campaigns:
         return Reason.CAMPAIGN_UNKNOWN
-    if pauses and pauses.paused("campaign", lead.campaign_id, received.at):
+    if pauses.paused("campaign", lead.campaign_id, received.at):
         return Reason.CAMPAIGN_PAUSED
     if plan.supplier_terms(lead.supplier_id, lead.campaign_id) is None:
         known = plan.has_supplier(lead.supplier_id)
         return Reason.SUPPLIER_NOT_IN_CAMPAIGN if known else Reason.SUPPLIER_UNKNOWN
-    if pauses and pauses.paused("supplier", lead.supplier_id, received.at):
+    if pauses.paused("supplier", lead.supplier_id, received.at):
         return Reason.SUPPLIER_PAUSED
     return None
 

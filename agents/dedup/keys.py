@@ -27,7 +27,7 @@ Shape = Mapping[str, int]
 
 
 #: What the claim script takes for a lead: value, received at, lead_id, its ttl, window, ttl, then the keys.
-Row = tuple[str | int | bytes, ...]
+Row = tuple[str | int, ...]
 
 
 class Claimant(NamedTuple):
@@ -79,11 +79,11 @@ class ClaimRule:
         self.within_ms = rule.within_ms if rule is not None else 0
         self.ttl_ms = max((plan[kind.name] for kind in kinds), default=0) + LAG_MS
         self.labels = tuple(kind.label for kind in kinds)
-        self._kinds: list[tuple[str, tuple[str, ...], Callable[[str], bytes]]] = [
+        self._kinds: list[tuple[str, tuple[str, ...], Callable[[str], str]]] = [
             (kind.label, kind.fields, hashes.labelled(kind.name)) for kind in kinds
         ]
 
-    def keys(self, values: Mapping[str, str]) -> dict[str, bytes]:
+    def keys(self, values: Mapping[str, str]) -> dict[str, str]:
         """Return the lead's keys by the label of their family; families with an empty value are left out."""
         keys = {}
         for label, fields, digest in self._kinds:
@@ -108,14 +108,17 @@ class PlanClaims:
         self._lead_ttl_ms = max([REPEATS_MS, *self.shape.values()]) + LAG_MS
         self._unknown = ClaimRule("", None, {}, hashes)
 
-    def row(self, lead: Claimant, keys: Mapping[str, bytes], age_ms: int = 0) -> Row:
+    def row(self, lead: Claimant, keys: Mapping[str, str], age_ms: int = 0) -> Row:
         """Return the row that claims a lead; `age_ms` shortens how long its claims are kept from now on."""
-        rule = self.rules.get(lead.campaign_id, self._unknown)
-        value = f"{lead.partition}:{lead.offset}:{lead.received_at}:{lead.lead_id}"
-        lead_ttl, ttl = max(1, self._lead_ttl_ms - age_ms), max(1, rule.ttl_ms - age_ms)
-        return (value, lead.received_at, lead.lead_id, lead_ttl, rule.within_ms, ttl, *keys.values())
+        lead_id, campaign_id, partition, offset, received_at = lead
+        rule = self.rules.get(campaign_id, self._unknown)
+        lead_ttl, ttl = self._lead_ttl_ms, rule.ttl_ms
+        if age_ms:
+            lead_ttl, ttl = max(1, lead_ttl - age_ms), max(1, ttl - age_ms)
+        value = f"{partition}:{offset}:{received_at}:{lead_id}"
+        return (value, received_at, lead_id, lead_ttl, rule.within_ms, ttl, *keys.values())
 
-    def keys(self, campaign_id: str, values: Mapping[str, str]) -> dict[str, bytes]:
+    def keys(self, campaign_id: str, values: Mapping[str, str]) -> dict[str, str]:
         """Return the keys of a lead by label; none for a campaign that this plan does not know."""
         return self.rules.get(campaign_id, self._unknown).keys(values)
 

@@ -21,7 +21,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.away = False
-        self._claims: dict[str | bytes, str] = {}
+        self._claims: dict[str, str] = {}
         self._sentinel: bytes | None = None
         self._lock = ""
         self._runs = 1
@@ -108,7 +108,7 @@ class MemoryStore:
         if held is not None:
             return (0, held) if _coordinates(held) != own else None
         for at, key in enumerate(row[_FIRST_KEY:], 1):
-            claim = self._claims.get(cast("bytes", key))
+            claim = self._claims.get(cast("str", key))
             if claim is not None and _coordinates(claim) != own and abs(_received_at(claim) - received_at) < window:
                 return at, claim
         return None
@@ -116,7 +116,7 @@ class MemoryStore:
     def _take(self, row: Row) -> None:
         value, received_at, lead_id = cast("tuple[str, int, str]", row[:3])
         self._claims.setdefault(f"lead:{lead_id}", value)
-        for key in cast("tuple[bytes, ...]", row[_FIRST_KEY:]):
+        for key in cast("tuple[str, ...]", row[_FIRST_KEY:]):
             held = self._claims.get(key)
             if held is None or _received_at(held) <= received_at:
                 self._claims[key] = value

@@ -52,22 +52,23 @@ class UniqueLog(Protocol):
 
 
 class ClientLog:
-    """The log through the seam; bounds and counts come from its admin client, which any thread may use."""
+    """The log through the seam, by the client of the moment; what is asked of it is safe in any thread."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Callable[[], Client]) -> None:
         self._client = client
 
     def bounds(self) -> Mapping[int, tuple[int, int]]:
         """See `UniqueLog.bounds`. Raises Unavailable while the topic is not there."""
-        count = self._client.partition_counts([_SOURCE]).get(_SOURCE, 0)
+        client = self._client()
+        count = client.partition_counts([_SOURCE]).get(_SOURCE, 0)
         if count == 0:
             raise Unavailable(f"{_SOURCE} is not there yet")
-        found = self._client.log_bounds([TopicPartition(_SOURCE, at) for at in range(count)])
+        found = client.log_bounds([TopicPartition(_SOURCE, at) for at in range(count)])
         return {partition.partition: bounds for partition, bounds in found.items()}
 
     def read(self, partition: int, start: int, end: int, cancelled: Callable[[], bool]) -> Iterable[list[Message]]:
         """See `UniqueLog.read`."""
-        return self._client.read(TopicPartition(_SOURCE, partition), start, end, cancelled)
+        return self._client().read(TopicPartition(_SOURCE, partition), start, end, cancelled)
 
 
 def in_thread(work: Callable[[], None]) -> None:

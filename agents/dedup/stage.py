@@ -60,7 +60,9 @@ class DedupStage(Stage):
         claims: Claims,
         hashes: Hashes,
         on_outcome: OnOutcome | None = None,
+        intake_paused: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self._intake_paused = intake_paused
         self._codec = codec
         self._slips = slips
         self._plans = plans
@@ -80,7 +82,7 @@ class DedupStage(Stage):
         """See `Stage.waits`."""
         if self._in_force() is None:
             return self._problem or self._plans.problem or "no plan applied yet"
-        return self._claims.waits
+        return self._claims.waits or self._intake_paused()
 
     @property
     def problem(self) -> str:
@@ -190,23 +192,23 @@ class DedupStage(Stage):
         validator = rules.validators[lead.campaign_id]
         email, phone = values.get("email"), values.get("phone")
         return Slip(
-            lead_id=valid.lead_id,
-            campaign_id=lead.campaign_id,
-            supplier_id=lead.supplier_id,
-            supplier_lead_id=lead.supplier_lead_id,
-            test=lead.test,
-            submitted_at=lead.submitted_at,
-            received_at=received.at,
-            received_partition=received.partition,
-            received_offset=received.offset,
-            unique_at=now_ms,
-            sell_by=valid.sell_by,
-            plan_version=rules.plan.version,
-            email_hash=rules.email_hash(email).hex() if email else "",
-            phone_hash=rules.phone_hash(phone).hex() if phone else "",
-            attributes=validator.attributes(values),
-            private=validator.private(values),
-            notes=valid.notes,
+            valid.lead_id,
+            lead.campaign_id,
+            lead.supplier_id,
+            lead.supplier_lead_id,
+            lead.test,
+            lead.submitted_at,
+            received.at,
+            received.partition,
+            received.offset,
+            now_ms,
+            valid.sell_by,
+            rules.plan.version,
+            rules.email_hash(email) if email else "",
+            rules.phone_hash(phone) if phone else "",
+            validator.attributes(values),
+            validator.private(values),
+            valid.notes,
         )
 
     def _reject(

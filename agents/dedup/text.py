@@ -1,7 +1,7 @@
 """Text as suppliers send it, made canonical: whitespace, e-mail addresses, web addresses, closed word lists.
 
-Every parser of this package takes a value that `clean` has returned and that is not empty, and returns its canonical
-string or raises `Wrong`. A `Wrong` never quotes the value.
+Every parser of this package takes a value as `clean` returns it, not empty, and returns its canonical string or
+raises `Wrong`. A `Wrong` never quotes the value.
 """
 
 from __future__ import annotations
@@ -62,10 +62,11 @@ def clean(value: str) -> str:
     if value.isascii() and value.isprintable():
         value = value.strip()
         return " ".join(value.split()) if "  " in value else value
-    return _clean_unicode(value)
+    return clean_unicode(value)
 
 
-def _clean_unicode(value: str) -> str:
+def clean_unicode(value: str) -> str:
+    """Do what `clean` does for any value."""
     kept = []
     for character in unicodedata.normalize("NFC", value):
         category = unicodedata.category(character)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from agents.dedup.fields import Field, compile_field
-from agents.dedup.text import Wrong, clean
+from agents.dedup.fields import compile_field
+from agents.dedup.text import Wrong
 from config.plan.model import FieldRule
 from schemas.reasons import Reason
 from schemas.records import Fault, Lead, LeadReceived
@@ -30,7 +30,8 @@ class Validator:
 
     def __init__(self, rules: tuple[FieldRule, ...]) -> None:
         fields = [compile_field(rule) for rule in rules]
-        self._fields = [(field.name, field.name in RECEIVED_COLUMNS, field) for field in fields]
+        self._fields = [(f.name, f.name in RECEIVED_COLUMNS, f.required, f.known, f.read) for f in fields]
+        self._noted = [(f.name, f.name in RECEIVED_COLUMNS, f.note) for f in fields if f.note is not None]
         self._extra = tuple(rule.name for rule in rules if rule.name not in LEAD_COLUMNS)
         self._attributes = tuple(rule.name for rule in rules if not rule.personal)
         self._private = tuple(rule.name for rule in rules if rule.personal and rule.condition_read)
@@ -38,35 +39,33 @@ class Validator:
     def check(self, received: LeadReceived) -> Checked:
         """Return the canonical values, or every fault, in the plan's order of fields."""
         values: dict[str, str] = {}
-        notes: list[str] = []
         faults: list[Fault] = []
         extra = received.fields
-        for name, is_column, field in self._fields:
+        for name, is_column, required, known, read in self._fields:
             raw = getattr(received, name) if is_column else extra.get(name)
             if raw:
-                try:
-                    value = self._canonical(field, raw, notes)
-                except Wrong as wrong:
-                    faults.append(Fault(name, wrong.code, wrong.detail))
-                    continue
+                value = known.get(raw)
+                if value is None:
+                    try:
+                        value = read(raw)
+                    except Wrong as wrong:
+                        faults.append(Fault(name, wrong.code, wrong.detail))
+                        continue
                 if value:
                     values[name] = value
                     continue
-            if field.required:
+            if required:
                 faults.append(Fault(name, Reason.VALIDATION_MISSING, "is required and missing or empty"))
-        return Checked(values, tuple(notes), tuple(faults))
+        return Checked(values, self._notes(received, values), tuple(faults))
 
-    @staticmethod
-    def _canonical(field: Field, raw: str, notes: list[str]) -> str:
-        if len(raw) > field.longest:
-            raise Wrong(Reason.VALIDATION_RANGE, f"is longer than {field.longest} characters")
-        value = clean(raw)
-        if not value or field.parse is None:
-            return value
-        canonical = field.parse(value)
-        if field.note is not None and (note := field.note(value)):
-            notes.append(f"{field.name}: {note}")
-        return canonical
+    def _notes(self, received: LeadReceived, values: dict[str, str]) -> tuple[str, ...]:
+        """Return how values were mended, in words without the values."""
+        notes = []
+        for name, is_column, note in self._noted:
+            raw = getattr(received, name) if is_column else received.fields.get(name)
+            if raw and name in values and raw != values[name] and (words := note(raw)):
+                notes.append(f"{name}: {words}")
+        return tuple(notes)
 
     def lead(self, values: dict[str, str]) -> Lead:
         """Return the lead as it travels on."""
