@@ -38,7 +38,7 @@ IDLE_RENEWAL_MS = 5 * 60 * 1000
 RECORD_BYTES_MAX = 8 * 1024 * 1024
 """What the client may send at all; topics allow less (see `KafkaSettings.record_bytes_max`)."""
 
-PASSED_THROUGH = ("security.protocol", "ssl.", "sasl.", "enable.ssl.", "https.ca.")
+PASSED_THROUGH = ("security.", "ssl.", "sasl.", "enable.ssl.", "https.ca.")
 """Options that people may set for a secured cluster, by the beginning of their names."""
 
 

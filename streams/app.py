@@ -1,13 +1,14 @@
 """The Faust app of a worker: Faust on the outside, the epoch engine inside.
 
-    app = build_app(make_engine, stages, settings, pages=Pages(...))
+    app = build_app(make_engine, stages, settings, metrics=metrics.text)
 
     make_engine   () -> Engine; called in the engine's thread once agents listen; may raise Unavailable: it is
                   called again. Nothing is connected before.
     stages        upstream first; each becomes an agent of its name that reads its sources, one event per
                   (partition, epoch), whose value is the Batch
     settings      config.settings.Settings: names, web address, data folder
-    pages         what the web server answers besides Faust's own pages; see `streams.web`
+    metrics       the text of /metrics
+    schemas       what is served under /schemas and /subjects; our own by default, see `streams.web`
     end_process   (code, reason) -> None; ends the process with 70, 75 or 78
 
 `faust -A agents.worker worker` runs it, as does `Worker(app).execute_from_commandline()`; a stop by SIGTERM ends
@@ -38,7 +39,7 @@ from streams.faust_parts import (
 )
 from streams.stage import Batch, Stage
 from streams.watchdog import die
-from streams.web import Pages, serve
+from streams.web import Pages, SchemaShelf, serve
 
 
 class LeadflowApp(faust.App):
@@ -95,7 +96,8 @@ def build_app(
     stages: Sequence[Stage],
     settings: Settings,
     *,
-    pages: Pages | None = None,
+    metrics: Callable[[], bytes] = lambda: b"",
+    schemas: SchemaShelf | None = None,
     end_process: Callable[[int, str], None] = die,
 ) -> LeadflowApp:
     """Put the app together; see the module. Nothing runs yet and nothing is connected."""
@@ -107,7 +109,7 @@ def build_app(
         add_agent(app, stage)
         for name, record in stage.tables.items():
             tables[name] = TableFacade(stage.name, name, record.__name__)
-    serve(app, pages or Pages(state=driver.state))
+    serve(app, Pages(driver.state, metrics, schemas or SchemaShelf(settings.prefix)))
     return app
 
 

@@ -83,9 +83,8 @@ class SchemaShelf:
 
 @dataclass(frozen=True)
 class Pages:
-    """Where the answers come from."""
+    """Where the answers come from; readiness comes from the app's own engine."""
 
-    state: Callable[[], EngineState]
     metrics: Callable[[], bytes] = lambda: b""
     schemas: SchemaShelf = field(default_factory=SchemaShelf)
 
@@ -132,7 +131,7 @@ def serve(app: LeadflowApp, pages: Pages) -> None:
 
     @app.page("/health/ready", name="ready")
     async def ready(web: Any, request: Any) -> Any:
-        status, body = readiness(pages.state())
+        status, body = readiness(app.driver.state())
         return web.json(body, status=status)
 
     @app.page("/schemas/ids/{schema_id}", name="schema")
