@@ -83,8 +83,9 @@ class SchemaShelf:
 
 @dataclass(frozen=True)
 class Pages:
-    """Where the answers come from; readiness comes from the app's own engine."""
+    """Where the answers come from."""
 
+    state: Callable[[], EngineState]
     metrics: Callable[[], bytes] = lambda: b""
     schemas: SchemaShelf = field(default_factory=SchemaShelf)
 
@@ -131,7 +132,7 @@ def serve(app: LeadflowApp, pages: Pages) -> None:
 
     @app.page("/health/ready", name="ready")
     async def ready(web: Any, request: Any) -> Any:
-        status, body = readiness(app.driver.state())
+        status, body = readiness(pages.state())
         return web.json(body, status=status)
 
     @app.page("/schemas/ids/{schema_id}", name="schema")
