@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import keyword
+import os
 import sys
 
 import click
@@ -91,10 +92,20 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("leadflow: interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    except LeadflowError as error:
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (head, less) has seen enough
+        sys.exit(0)
+    except Exception as error:
+        if not _is_for_people(error):
+            raise
         click.echo(f"leadflow: {error}", err=True)
         sys.exit(getattr(error, "exit_code", EXIT_FAILURE))
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader (head, less) has seen enough
-        sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_for_people(error: Exception) -> bool:
+    """Tell whether an error's message is all that a person needs: ours, and those that name their exit code.
+
+    Bad settings and plans have errors of their own above `schemas`; asking for the attribute spares importing them.
+    """
+    return isinstance(error, LeadflowError) or isinstance(getattr(error, "exit_code", None), int)

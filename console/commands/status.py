@@ -1,0 +1,140 @@
+"""`leadflow status`: parts, workers, readiness with reasons, plan and pauses, in 80 columns."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from config.intake import pause_reason
+from config.settings import load_settings
+from console.cluster.processes import is_running
+from console.cluster.state import ClusterState, PartState, read_state
+from console.cluster.worker_process import Readiness, ask_readiness
+from console.commands.up import DEFAULT_DATA
+from console.reach import Reach
+from console.screen import age, screen, table, utc
+from schemas.errors import LeadflowError
+from schemas.reasons import PAUSED
+from schemas.records import BuyerStatus, Pause, Record
+from schemas.topics import BUYER_STATUS, PAUSES
+
+EXIT_NOT_WELL = 1
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="LEADFLOW_DATA",
+    default=DEFAULT_DATA,
+    show_default=True,
+    help="Folder of the cluster.",
+)
+def command(data: Path) -> int:
+    """Show what runs, what is ready and why not, the plan in force and what is paused.
+
+    Exits with 1 when something that should run does not, or a worker is not ready.
+    """
+    state = read_state(data)
+    if state is None or not state.parts:
+        click.echo(f"nothing runs in {data}; `leadflow up` starts it")
+        return EXIT_NOT_WELL
+    console = screen()
+    supervised = state.is_supervised()
+    ready = {name: ask_readiness(port) for name, port in state.ports.items()}
+    console.print(
+        f"data {data.resolve()}\nKafka {state.kafka}   Valkey {state.redis}   prefix {state.prefix or '(none)'}\n"
+    )
+    if not supervised:
+        console.print("[bold]Nobody looks after these parts[/bold]: `leadflow up` was killed. Start it again.\n")
+    console.print(_parts(state, ready))
+    if reason := pause_reason(data):
+        console.print(f"\n[bold]Intake is paused[/bold]: {reason}")
+    console.print()
+    for line in _plan_and_pauses(data):
+        console.print(line)
+    return 0 if supervised and _is_well(state, ready) else EXIT_NOT_WELL
+
+
+def _is_well(state: ClusterState, ready: dict[str, Readiness]) -> bool:
+    return all(_runs(part) for part in state.parts.values()) and all(answer.ready for answer in ready.values())
+
+
+def _runs(part: PartState) -> bool:
+    return part.identity is not None and is_running(part.identity)
+
+
+def _parts(state: ClusterState, ready: dict[str, Readiness]) -> Table:
+    shown = table("part", "state", "pid", "up for", "restarts", "web port", right=(2, 4, 5))
+    for name, part in state.parts.items():
+        runs = _runs(part)
+        shown.add_row(
+            name,
+            _state_word(runs, ready.get(name)),
+            str(part.identity.pid) if runs and part.identity else "-",
+            age(time.time_ns() // 1_000_000 - part.started_at) if runs else "-",
+            str(part.restarts),
+            str(state.ports.get(name, "-")),
+        )
+        for reason in _reasons(part, runs, ready.get(name)):
+            shown.add_row("", f"[dim]{reason}[/dim]")
+    return shown
+
+
+def _state_word(runs: bool, answer: Readiness | None) -> str:
+    if not runs:
+        return "down"
+    return "runs" if answer is None else "ready" if answer.ready else "not ready"
+
+
+def _reasons(part: PartState, runs: bool, answer: Readiness | None) -> Iterator[str]:
+    """Say why a part is down or a worker is not ready; nothing of what is well."""
+    if not runs and part.note:
+        yield part.note
+    if runs and answer is not None and not answer.ready:
+        yield from answer.reasons or ("it gives no reason",)
+
+
+def _plan_and_pauses(data: Path) -> Iterator[str]:
+    """Read the plan's version and all pauses from the topics; say so when they cannot be read."""
+    try:
+        way = Reach(load_settings({**os.environ, "LEADFLOW_DATA": str(data)}))
+        plan = way.newest_plan()
+        yield (
+            f"plan version {plan.version}, applied {utc(plan.applied_at)}"
+            if plan
+            else ("no plan yet; `leadflow plan apply PATH`")
+        )
+        yield from _pauses(way)
+    except LeadflowError as problem:
+        yield f"plan and pauses are not known: {problem}"
+
+
+def _pauses(way: Reach) -> Iterator[str]:
+    now_ms = way.clock.now_ms()
+    for record in _latest(way, PAUSES):
+        if isinstance(record, Pause) and record.paused and not 0 <= record.until <= now_ms:
+            yield f"paused: {record.kind} {record.id}{_until(record.until)}"
+    for record in _latest(way, BUYER_STATUS):
+        if isinstance(record, BuyerStatus) and not record.open and record.reason in PAUSED:
+            yield (
+                f"paused: contract {record.contract_id} of buyer {record.buyer_id}: {record.reason}"
+                f"{_until(record.closed_until)}"
+            )
+
+
+def _latest(way: Reach, topic: str) -> list[Record]:
+    """Return the last record of each key of a compacted topic, in the keys' order; a tombstone removes its key."""
+    newest: dict[bytes, Record | None] = {}
+    for message in way.reader.scan(topic):
+        newest[message.key or b""] = way.codec.decode(message.value) if message.value else None
+    return [record for _, record in sorted(newest.items()) if record is not None]
+
+
+def _until(until_ms: int) -> str:
+    return f" until {utc(until_ms)}" if until_ms >= 0 else ""

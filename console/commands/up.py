@@ -1,0 +1,99 @@
+"""`leadflow up`: everything on this machine, with real parts, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from config.settings import Settings, load_settings
+from console.cluster.cluster import Cluster
+from console.cluster.problems import ClusterProblem
+from console.topics import create_topics
+
+DEFAULT_DATA = ".leadflow"
+WORKERS_MAX = 64
+PLAN_TIMEOUT_S = 120
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="LEADFLOW_DATA",
+    default=DEFAULT_DATA,
+    show_default=True,
+    help="Folder for everything that is kept.",
+)
+@click.option("--workers", type=click.IntRange(1, WORKERS_MAX), default=2, show_default=True, help="Worker processes.")
+@click.option("--plan", type=click.Path(path_type=Path, exists=True), help="Plan to apply before the workers start.")
+def command(data: Path, workers: int, plan: Path | None) -> None:
+    """Run everything on this machine and stay up.
+
+    Starts Kafka and Valkey from packages (or uses those that LEADFLOW_KAFKA and LEADFLOW_REDIS name), makes the
+    topics, applies the plan if one is given, and keeps the workers running. Ctrl-C or `leadflow down` stops it
+    cleanly; after a crash, start it again on the same folder.
+    """
+    environ = {**os.environ, "LEADFLOW_DATA": str(data.resolve())}
+    settings = load_settings(environ)
+    _stop_on_signals()
+    try:
+        with Cluster(data, settings, environ, say=click.echo, progress=_jar_progress) as cluster:
+            _bring_up(cluster, settings, workers, plan)
+            cluster.run(until=lambda: False)
+    except KeyboardInterrupt:
+        click.echo("stopped")
+
+
+def _bring_up(cluster: Cluster, settings: Settings, workers: int, plan: Path | None) -> None:
+    click.echo(f"starting Kafka and Valkey in {cluster.folder}")
+    cluster.start_parts()
+    environ = cluster.environment()
+    made = create_topics(load_settings(environ))
+    click.echo(f"{len(made)} topics made" if made else "all topics are there")
+    if plan:
+        _apply(plan, environ)
+    click.echo(f"starting {workers} worker{'s' if workers > 1 else ''}")
+    cluster.start_workers(workers)
+    cluster.wait_ready()
+    click.echo(f"ready: Kafka {cluster.kafka}, Valkey {cluster.redis}, data {cluster.folder}")
+    for name, worker in cluster.workers.items():
+        click.echo(f"  {name}: health, metrics and schemas at http://127.0.0.1:{worker.web_port}")
+    click.echo("stop with Ctrl-C or `leadflow down`; look with `leadflow status`")
+
+
+def _apply(plan: Path, environ: Mapping[str, str]) -> None:
+    """Apply the plan by the same command that a person would use. Raises ClusterProblem when it is refused."""
+    done = subprocess.run(
+        [sys.executable, "-m", "console", "plan", "apply", str(plan), "--yes"],
+        env=dict(environ),
+        timeout=PLAN_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise ClusterProblem(f"the plan {plan} was not applied, see above; nothing was started")
+
+
+def _jar_progress(done: int, total: int) -> None:
+    if done in (1, total):
+        click.echo(f"fetching Kafka: {done} of {total} files")
+
+
+def _stop_on_signals() -> None:
+    """Turn the first signal into a clean stop; more of them change nothing, since the stop has limits of its own."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for one in STOP_SIGNALS:
+            signal.signal(one, signal.SIG_IGN)
+        click.echo(f"stopping ({signal.Signals(number).name}): workers, then Valkey, then Kafka")
+        raise KeyboardInterrupt
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
