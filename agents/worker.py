@@ -1,0 +1,215 @@
+"""The one place where a worker's parts are put together: stages, views, metrics, and the engine once Kafka answers.
+
+parts = Parts(settings)          stages and what they share; nothing is connected yet
+engine = parts.make_engine()     connects: takes the worker's transactional id, raises Unavailable
+app = make_app(settings)         the Faust app around both; `faust -A agents.worker worker` uses `app`
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from faust import Worker as FaustWorker
+
+from agents.dedup.claims import Claims
+from agents.dedup.hashes import Hashes
+from agents.dedup.rebuild import ClientLog, Rebuilder
+from agents.dedup.stage import DedupStage
+from agents.dedup.store import RedisStore
+from agents.delivery.stage import Delivery
+from agents.routing.stage import Routing
+from agents.scoring.stage import ScoringStage
+from agents.settlement.stage import Settlement
+from agents.status_view import StatusView
+from agents.views import PauseView, PlanView
+from config.intake import pause_reason
+from config.kafka import KafkaSettings
+from config.security import read_security
+from config.settings import Settings, load_settings
+from schemas.codec import Codec
+from schemas.records import Lead, Slip
+from schemas.slip import Slips
+from schemas.topics import BUYER_STATUS, PAUSES, PLAN, RECEIVED, RECEIVED_BYTES_MAX, Sizes, catalogue
+from streams.app import LeadflowApp, build_app
+from streams.clock import Clock
+from streams.crash_file import CrashFile
+from streams.engine import Engine
+from streams.kafka_client import KafkaClient
+from streams.metrics import Metrics
+from streams.options import EngineOptions
+from streams.stage import Stage
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+def kafka_settings(settings: Settings) -> KafkaSettings:
+    """Return how this process reaches Kafka. Raises SecurityFileProblem."""
+    file = settings.kafka_security_file
+    return KafkaSettings(
+        settings.kafka,
+        group=settings.group,
+        name=settings.name,
+        prefix=settings.prefix,
+        session_timeout_ms=settings.session_timeout_ms,
+        heartbeat_ms=settings.heartbeat_ms,
+        record_bytes_max={RECEIVED: RECEIVED_BYTES_MAX},
+        security=read_security(file) if file else {},
+    )
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return the time that the settings say: real, or pretended."""
+    return Clock(settings.clock_start_ms, settings.clock_anchor_ms, settings.clock_rate)
+
+
+def sizes_of(settings: Settings) -> Sizes:
+    """Return what the settings say about topics."""
+    return Sizes(settings.lead_partitions, settings.buyer_partitions, settings.retention_days, settings.replication)
+
+
+class Cluster:
+    """Kafka as the stages ask of it, before and after the client is made; `connect` replaces the client."""
+
+    def __init__(self, settings: Settings, clock: Clock, renewed: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._renewed = renewed
+        self._client: KafkaClient | None = None
+
+    def connect(self) -> KafkaClient:
+        """Make the client; the former one was closed by its engine. Raises Unavailable."""
+        self._client = KafkaClient(
+            kafka_settings(self._settings), map_ms=self._clock.map, renewed=self._renewed, clock_topic=RECEIVED
+        )
+        return self._client
+
+    @property
+    def client(self) -> KafkaClient:
+        """The client; stages run only after `connect`."""
+        if self._client is None:
+            raise RuntimeError("a stage asked for Kafka before the engine was made")
+        return self._client
+
+    def topic_known(self, topic: str) -> bool:
+        """See the seam."""
+        return self.client.topic_known(topic)
+
+
+class Parts:
+    """A worker's parts, made from settings. Raises SettingsProblems when an address is missing."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings.need("kafka", "redis", "hash_key")
+        self.settings = settings
+        self.metrics = Metrics()
+        self.codec = Codec()
+        self.clock = clock_of(settings)
+        self.plans = PlanView(self.codec)
+        self._pauses = PauseView(self.codec)
+        self._status = StatusView(self.codec)
+        self._cluster = Cluster(settings, self.clock, self.metrics.renewed)
+        self.stages = self._make_stages(Slips(self.codec))
+
+    def _make_stages(self, slips: Slips) -> tuple[Stage, ...]:
+        """Return the five stages, upstream first."""
+        codec, outcomes, settings = self.codec, self.metrics.outcomes, self.settings
+        return (
+            self._intake(slips),
+            ScoringStage(slips, self.plans, _unnamed(outcomes("scoring"))),
+            Routing(
+                codec,
+                slips,
+                self.plans.current,
+                self._status,
+                horizon_ms=settings.retention_days * DAY_MS,
+                count=outcomes("routing"),
+            ),
+            Delivery(
+                codec,
+                slips,
+                self._status,
+                self._cluster.topic_known,
+                horizon_ms=settings.memory_days * DAY_MS,
+                count=outcomes("delivery"),
+            ),
+            Settlement(codec, count=outcomes("settlement")),
+        )
+
+    def _intake(self, slips: Slips) -> DedupStage:
+        settings = self.settings
+        store = RedisStore(_redis(settings), settings.prefix)
+
+        def open_unique(value: bytes) -> tuple[Slip, Lead]:
+            slip, _, body = slips.open_unique(value)
+            return slip, slips.lead_of(body)
+
+        return DedupStage(
+            self.codec,
+            slips,
+            self.plans,
+            self._pauses,
+            Claims(store, Rebuilder(store, ClientLog(lambda: self._cluster.client), open_unique, self.clock.now_ms)),
+            Hashes(settings.hash_key_bytes),
+            _unnamed(self.metrics.outcomes("dedup")),
+            lambda: pause_reason(settings.data),
+        )
+
+    def make_engine(self) -> Engine:
+        """Connect, and return an engine that is not started. Raises Unavailable while Kafka does not answer."""
+        settings = self.settings
+        engine = Engine(
+            self._cluster.connect(),
+            self.stages,
+            self.codec,
+            self.clock,
+            EngineOptions(epoch_records_max=settings.epoch_records_max, linger_ms_max=settings.linger_ms_max),
+            partition_counts={spec.name: spec.partitions(sizes_of(settings)) for spec in catalogue()},
+            crash_file=CrashFile(settings.data / f"{settings.prefix}{settings.name}.crashes"),
+            on_event=self.metrics.listen,
+        )
+        engine.follow(PLAN, self.plans.apply)
+        engine.follow(PAUSES, self._pauses.apply)
+        engine.follow(BUYER_STATUS, self._status.apply)
+        self.metrics.watch(engine.state)
+        return engine
+
+
+def _redis(settings: Settings) -> redis.Redis:
+    """Return a client that answers or fails within the time that a `prepare` has."""
+    timeout_s = settings.redis_timeout_ms / 1000
+    return redis.Redis.from_url(settings.redis, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+
+
+def _unnamed(count: Callable[[str, str], None]) -> Callable[[str, str, str, str], None]:
+    """Return a hook for the stages that name themselves; a grade and a campaign are no labels."""
+
+    def told(_stage: str, outcome: str, reason: str, _campaign: str) -> None:
+        count(outcome, reason if outcome == "rejected" else "")
+
+    return told
+
+
+def make_app(settings: Settings) -> LeadflowApp:
+    """Return the Faust app of this worker. Raises SettingsProblems when an address is missing."""
+    parts = Parts(settings)
+    return build_app(parts.make_engine, parts.stages, settings, metrics=parts.metrics.text)
+
+
+def main(name: str) -> int:
+    """Run a worker under this name until it is told to stop; returns its exit code. Ends with 70, 75 or 78 itself.
+
+    Raises SettingsProblems before anything is started.
+    """
+    settings = load_settings({**os.environ, "LEADFLOW_NAME": name})
+    worker = FaustWorker(make_app(settings), loglevel=settings.log_level.lower(), redirect_stdouts=False)
+    return int(worker.execute_from_commandline() or 0)
+
+
+def __getattr__(name: str) -> Any:
+    """Make `app` when `faust -A agents.worker` asks for it, so that importing this module does nothing."""
+    if name == "app":
+        return make_app(load_settings(os.environ))
+    raise AttributeError(name)
