@@ -9,13 +9,16 @@ from functools import cached_property
 
 from config.plan.canonical import from_json
 from config.plan.compiled import CompiledPlan, compile_plan
+from config.security import read_security
 from config.settings import Settings, load_settings
 from console.reading import Address, Reader
+from console.topics import sizes, topic_admin
 from schemas.codec import Codec
 from schemas.errors import LeadflowError
 from schemas.records import PlanVersion
-from schemas.topics import PLAN
+from schemas.topics import PLAN, Sizes
 from streams.clock import Clock
+from streams.topic_admin import TopicAdmin
 
 
 class NoPlan(LeadflowError):
@@ -30,8 +33,9 @@ class Reach:
 
     @cached_property
     def address(self) -> Address:
-        """Where Kafka is."""
-        return Address(self.settings.kafka, self.settings.prefix)
+        """Where Kafka is. Raises SecurityFileProblem."""
+        file = self.settings.kafka_security_file
+        return Address(self.settings.kafka, self.settings.prefix, read_security(file) if file else {})
 
     @cached_property
     def clock(self) -> Clock:
@@ -47,6 +51,16 @@ class Reach:
     def reader(self) -> Reader:
         """Reads topics; record times are in this leadflow's time."""
         return Reader(self.address, self.clock.map)
+
+    @cached_property
+    def topic_admin(self) -> TopicAdmin:
+        """Makes and checks topics."""
+        return topic_admin(self.settings)
+
+    @property
+    def sizes(self) -> Sizes:
+        """How topics are laid out."""
+        return sizes(self.settings)
 
     @property
     def group(self) -> str:
