@@ -79,7 +79,7 @@ def caps(at: Cursor) -> tuple[CapSetting, ...]:
         return ()
     section = at.section("caps", keys.CAPS)
     found = [cap for measure in keys.CAPS.optional for cap in _measure(section, measure)]
-    if not section.found:
+    if not at.entries("caps"):
         at.problem("no cap is set", _CAPS_FIX)
     return tuple(found)
 
@@ -89,7 +89,7 @@ def _measure(section: Section, measure: str) -> list[CapSetting]:
     if cursor is None:
         return []
     windows = cursor.section("limits by window, such as {day: 50}", keys.LIMITS)
-    if cursor.is_mapping() and not windows.found:
+    if cursor.is_mapping() and not cursor.entries("limits"):
         cursor.problem("no limit is set", "name a window, such as {day: 50}")
     stop = "to stop sales, `leadflow pause`; for no limit, leave the window out"
     reader = amount if measure == "spend" else whole_number

@@ -123,7 +123,7 @@ def _one_of(at: Cursor, rule: FieldRule) -> FieldTest:
 
 
 def _between(at: Cursor, rule: FieldRule) -> list[FieldTest]:
-    ends = at.items("two values, such as [100, 200]")
+    ends = at.items("two values, such as [100, 200]") if at.is_list() else []
     if len(ends) != 2:
         at.problem("`between` takes two values", "write [lowest, highest]; both belong to it")
         return []

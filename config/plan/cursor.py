@@ -100,7 +100,7 @@ class Cursor:
             elif key in keys.later:
                 cursor.problem(f"`{key}` is not built yet", keys.later[key] or "leave it out")
             else:
-                cursor.problem(f"`{key}` is not a key here", near_miss(key, known))
+                cursor.problem(f"`{key}` is not a key here", _split_number(key, cursor) or near_miss(key, known))
         missing = [key for key in keys.required if key not in found] if self.is_mapping() else []
         return Section(found, self, frozenset(missing))
 
@@ -128,6 +128,12 @@ class Section:
         if key in self.missing:
             self.at.problem(f"`{key}` is missing", fix)
         return stand_in
+
+
+def _split_number(key: str, cursor: Cursor) -> str:
+    """Return a hint when YAML took the end of a number for a key: `{day: 1,000}` is day 1 and the key 000."""
+    split = isinstance(cursor.node, Text) and cursor.node.empty and key.replace(".", "").isdigit()
+    return "a comma inside {} ends a value: write 1000, not 1,000" if split else ""
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:

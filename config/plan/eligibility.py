@@ -90,6 +90,11 @@ class Eligibility:
         asked = self._asked
         return tuple(n for n in found if n not in asked or asked[n](values, grade))
 
+    @property
+    def remembered(self) -> tuple[int, int]:
+        """Return how many answers are remembered, and how many numbers are in them together."""
+        return len(self._answers), self._answered
+
     def _answer(self, classes: tuple[Key | None, ...]) -> tuple[int, ...]:
         rows = self._all
         for (_, _, index), of_class in zip(self._indexes, classes, strict=True):

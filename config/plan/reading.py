@@ -238,7 +238,8 @@ class _Builder:
         return _Broken(Problem(self._file, self._place(event).line, "", what, fix))
 
     def _unreadable(self, error: MarkedYAMLError) -> _Broken:
-        mark = error.problem_mark or error.context_mark
+        unended = "end of stream" in str(error.problem)  # then its beginning tells more
+        mark = (error.context_mark if unended else None) or error.problem_mark
         what = f"this is not YAML: {error.problem or error.context or 'it cannot be read'}"
         return _Broken(Problem(self._file, mark.line + 1 if mark else 1, "", what, ""))
 

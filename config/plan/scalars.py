@@ -103,7 +103,10 @@ def _amount_fix(text: str, currency: str, example: str) -> str:
         return f"write {plain}"
     number = re.fullmatch(r"[0-9]+(\.[0-9]+)?", plain)
     if number and number[1]:
-        return f"give at most {CURRENCIES[currency]} digits after the point"
+        digits = CURRENCIES[currency]
+        return (
+            f"give at most {digits} digits after the point" if digits else f"{currency} has no digits after the point"
+        )
     if number:
         return f"the most is {MINOR_MAX // 10 ** CURRENCIES[currency]}"
     return f"write it like {example}"

@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from functools import cache
 from itertools import pairwise
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
-from config.plan.cursor import Cursor, near_miss
+from config.plan.cursor import Cursor
 from config.plan.model import OpenHour
 from config.plan.scalars import known_word
 
@@ -22,27 +22,27 @@ _MEANT: Final = {
     "EDT": "America/New_York",
     "ET": "America/New_York",
     "EST5EDT": "America/New_York",
-    "US/EASTERN": "America/New_York",
+    "EASTERN": "America/New_York",
     "CST": "America/Chicago",
     "CDT": "America/Chicago",
     "CT": "America/Chicago",
     "CST6CDT": "America/Chicago",
-    "US/CENTRAL": "America/Chicago",
+    "CENTRAL": "America/Chicago",
     "MST": "America/Denver",
     "MDT": "America/Denver",
     "MT": "America/Denver",
     "MST7MDT": "America/Denver",
-    "US/MOUNTAIN": "America/Denver",
-    "US/ARIZONA": "America/Phoenix",
+    "MOUNTAIN": "America/Denver",
+    "ARIZONA": "America/Phoenix",
     "PST": "America/Los_Angeles",
     "PDT": "America/Los_Angeles",
     "PT": "America/Los_Angeles",
     "PST8PDT": "America/Los_Angeles",
-    "US/PACIFIC": "America/Los_Angeles",
+    "PACIFIC": "America/Los_Angeles",
     "AKST": "America/Anchorage",
-    "US/ALASKA": "America/Anchorage",
+    "ALASKA": "America/Anchorage",
     "HST": "Pacific/Honolulu",
-    "US/HAWAII": "Pacific/Honolulu",
+    "HAWAII": "Pacific/Honolulu",
     "GMT": "Europe/London",
     "BST": "Europe/London",
     "GB": "Europe/London",
@@ -67,8 +67,9 @@ def time_zone(at: Cursor) -> str:
     text = at.text("a zone such as America/New_York")
     if not text or text == "UTC" or _is_place(text):
         return text or "UTC"
-    if text.upper() in _MEANT:
-        at.problem(f"`{text}` is not the zone of a place", f"write {_MEANT[text.upper()]}")
+    short = text.upper().replace("STANDARD", "").replace("TIME", "").replace("US/", "").strip()
+    if short in _MEANT:
+        at.problem(f"`{text}` is not the zone of a place", f"write {_MEANT[short]}")
     else:
         at.problem(f"there is no time zone `{text}`", _zone_hint(text))
     return "UTC"
@@ -88,15 +89,6 @@ def _zone_hint(text: str) -> str:
     wanted = text.strip().lower().replace(" ", "_")
     close = get_close_matches(wanted, by_fold, n=1, cutoff=0.7)
     return f"did you mean `{by_fold[close[0]]}`?" if close else "give the zone of a place, such as America/New_York"
-
-
-def zone_exists(text: str) -> bool:
-    """Say whether this machine's zone data knows the zone: a worker's may be older than the one that checked."""
-    try:
-        ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def week_start(at: Cursor) -> int:
@@ -132,7 +124,7 @@ def hours(at: Cursor) -> tuple[bool, tuple[OpenHour, ...]]:
 def _days(at: Cursor, key: str) -> list[int]:
     ends = key.split("-")
     if len(ends) > 2 or any(day not in DAYS for day in ends):
-        at.problem(f"`{key}` is not a day", near_miss(key[:3].lower(), DAYS) + "; a span is written mon-fri")
+        at.problem(f"`{key}` is not a day", f"days are {', '.join(DAYS)}, or a span such as mon-fri")
         return []
     first, last = DAYS.index(ends[0]), DAYS.index(ends[-1])
     return [(first + day) % 7 for day in range((last - first) % 7 + 1)]

@@ -73,7 +73,7 @@ def canonical(rule: FieldRule, text: str) -> tuple[str, str, str]:
     if rule.values and text not in rule.values:
         return "", f"`{text}` is not one of the field's values", near_miss(text, rule.values)
     if rule.type in _FORMS and not _FORMS[rule.type][0].fullmatch(text):
-        return "", f"`{text}` is not a {rule.type}", _FORMS[rule.type][1]
+        return "", f"`{text}` is not of type {rule.type}", _FORMS[rule.type][1]
     return text, "", ""
 
 
