@@ -7,29 +7,50 @@ schema that resolves to one of ours (an earlier release, an upstream team's) is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from schemas import records
 from schemas.avro_files import current_ids, fingerprint, record_names, self_contained
-from schemas.compiled import compile_reader, compile_writer
-from schemas.errors import LeadflowError, Undecodable, UnknownSchema
-from schemas.records import Record
-from schemas.writers import ForeignReader, released_schemas
+from schemas.compiled import Reader, compile_reader, compile_writer
+from schemas.errors import Undecodable, UnknownSchema
+from schemas.records import LeadReceived, Record
+from schemas.topics import PLAN_BYTES_MAX, RECEIVED_BYTES_MAX
+from schemas.varints import Malformed
+from schemas.writers import ForeignReader, SchemaRefused, released_schemas
 
 R = TypeVar("R", bound=Record)
 
 FRAME_BYTES = 5
-#: Nothing that leadflow reads is larger: records of internal.plan are the largest, at 8 MiB.
-VALUE_BYTES_MAX = 8 * 1024 * 1024
+
+#: Largest values that are read: what upstream systems send is held to less than what we write ourselves.
+_BYTES_MAX = {LeadReceived: RECEIVED_BYTES_MAX}
 
 #: The class of each record that has an Avro file, by name.
 TYPES: Mapping[str, type[Record]] = {name: getattr(records, name) for name in record_names()}
 
-#: What reading hostile bytes can raise; none of it may pass for a mistake of ours.
-_BROKEN = (IndexError, ValueError, OverflowError, EOFError, KeyError, TypeError, MemoryError, RecursionError)
+#: What a compiled reader raises for bytes that are no value of its schema.
+BROKEN = (IndexError, ValueError, OverflowError)
 
 #: Asked for the schema behind an id that no list knows. None: nobody knows it. Raises Unavailable.
 Lookup = Callable[[int], Mapping[str, Any] | None]
+
+
+@cache
+def own_reader(record: str) -> Reader:
+    """Return the compiled reader of one of our current schemas."""
+    return compile_reader(self_contained(record), TYPES)
+
+
+@cache
+def own_writer(record: str) -> Callable[..., None]:
+    """Return the compiled writer of one of our current schemas."""
+    return compile_writer(self_contained(record), TYPES)
+
+
+@cache
+def _names_by_fingerprint() -> dict[str, str]:
+    return {fingerprint(self_contained(name)): name for name in current_ids()}
 
 
 def frame_of(schema_id: int) -> bytes:
@@ -49,6 +70,7 @@ class Codec:
 
     `ids` are the ids to write with (default: the committed ones; with a registry, the registry's), `extra` further
     writer schemas by id (JSON form, each resolves to LeadReceived), `lookup` the last resort for an unknown id.
+    Values written with committed ids or by an earlier release are read whatever `ids` are.
     """
 
     def __init__(
@@ -60,26 +82,20 @@ class Codec:
         self.ids: Mapping[str, int] = dict(ids if ids is not None else current_ids())
         self._lookup = lookup
         self._frames = {TYPES[name]: frame_of(number) for name, number in self.ids.items()}
-        self._writers = {TYPES[name]: compile_writer(self_contained(name), TYPES) for name in self.ids}
-        self._own = {name: compile_reader(self_contained(name), TYPES) for name in self.ids}
-        self._types = {frame_of(number): TYPES[name] for name, number in self.ids.items()}
-        self._readers: dict[bytes, Callable[[bytes, int], tuple[Any, int]]] = {
-            frame_of(number): self._own[name] for name, number in self.ids.items()
-        }
-        self._names_by_fingerprint = {fingerprint(self_contained(name)): name for name in self.ids}
-        for number, schema in {**released_schemas(), **(extra or {})}.items():
-            if frame_of(number) not in self._readers:
-                self._add(number, schema)
+        self._own = {number: name for names in (current_ids(), self.ids) for name, number in names.items()}
+        self._foreign: dict[int, Mapping[str, Any]] = {**released_schemas(), **(extra or {})}
+        self._types: dict[bytes, type[Record]] = {}
+        self._readers: dict[bytes, Reader] = {}
 
     def encode(self, record: Record) -> bytes:
         """Return the framed bytes. Raises TypeError for a record that never travels alone or does not fit."""
         kind = type(record)
-        writer = self._writers.get(kind)
-        if writer is None:
+        frame = self._frames.get(kind)
+        if frame is None:
             raise TypeError(f"{kind.__name__} has no id in schemas/ids.json: it only travels inside other records")
-        parts = [self._frames[kind]]
+        parts = [frame]
         try:
-            writer(record, parts.append)
+            own_writer(kind.__name__)(record, parts.append)
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise TypeError(f"a {kind.__name__} that does not fit its schema: {_misfit(record)}") from None
         return b"".join(parts)
@@ -87,16 +103,15 @@ class Codec:
     def decode(self, value: bytes) -> Record:
         """Return the record, as the current schema has it. Raises Undecodable, UnknownSchema, Unavailable."""
         reader = self._readers.get(value[:FRAME_BYTES]) or self._learn(value)
-        if len(value) > VALUE_BYTES_MAX:
-            raise Undecodable(f"a value of {len(value)} bytes; the largest is {VALUE_BYTES_MAX}")
         try:
             record, end = reader(value, FRAME_BYTES)
-        except LeadflowError:
-            raise
-        except _BROKEN as error:
+        except BROKEN as error:
             raise self.broken(value, error) from None
         if end != len(value):
-            raise self.broken(value, ValueError(f"it ends at byte {end} of {len(value)}"))
+            raise self.broken(value, Malformed(f"it ends at byte {end} of {len(value)}"))
+        limit = _BYTES_MAX.get(type(record), PLAN_BYTES_MAX)
+        if end > limit:
+            raise self.broken(value, Malformed(f"the limit is {limit} bytes"))
         decoded: Record = record
         return decoded
 
@@ -115,57 +130,61 @@ class Codec:
 
     def is_own(self, value: bytes) -> bool:
         """Whether the value was written with the very schema that we write with (equal fingerprints)."""
-        frame = value[:FRAME_BYTES]
-        if frame not in self._readers:
-            self._learn(value)
-        return self._readers[frame] is self._own.get(self._types[frame].__name__)
+        kind = self.record_type(value)
+        return self._readers[value[:FRAME_BYTES]] is own_reader(kind.__name__)
 
     def broken(self, value: bytes, error: Exception) -> Undecodable:
         """Return the error for bytes that are not a record of the schema they name; it quotes none of them."""
-        kind = self._types[value[:FRAME_BYTES]].__name__
-        why = str(error) if isinstance(error, ValueError) and not isinstance(error, UnicodeError) else _in_words(error)
-        return Undecodable(f"not a {kind} (schema id {schema_id_of(value)}, {len(value)} bytes): {why}")
+        kind = self.record_type(value).__name__
+        return Undecodable(f"not a {kind} (schema id {schema_id_of(value)}, {len(value)} bytes): {_in_words(error)}")
 
-    def _learn(self, value: bytes) -> Callable[[bytes, int], tuple[Any, int]]:
-        """Find out about a schema that is met for the first time."""
+    def _learn(self, value: bytes) -> Reader:
+        """Find the reader for a schema id that is met for the first time."""
         number = schema_id_of(value)
-        schema = self._lookup(number) if self._lookup else None
+        if number in self._own:
+            return self._add(number, own_reader(self._own[number]), TYPES[self._own[number]])
+        schema = self._foreign.get(number)
+        if schema is None and self._lookup is not None:
+            schema = self._lookup(number)
         if schema is None:
-            raise UnknownSchema(
-                f"schema id {number} is neither ours nor in LEADFLOW_SCHEMAS_EXTRA"
-                + (" nor in the registry" if self._lookup else "; no registry is set (LEADFLOW_SCHEMA_REGISTRY)")
-            )
-        return self._add(number, schema)
+            asked = "the registry" if self._lookup else "LEADFLOW_SCHEMAS_EXTRA, and no LEADFLOW_SCHEMA_REGISTRY is set"
+            raise UnknownSchema(f"schema id {number} is neither ours nor known to {asked}")
+        try:
+            return self._accept(number, schema)
+        except SchemaRefused as refused:
+            raise UnknownSchema(f"schema id {number} {refused}") from None
 
-    def _add(self, number: int, schema: Mapping[str, Any]) -> Callable[[bytes, int], tuple[Any, int]]:
-        """Accept a schema by its id: our own compiled reader if it is ours in all but id, else a resolving one."""
-        frame = frame_of(number)
-        own = self._names_by_fingerprint.get(fingerprint(schema))
-        foreign = None if own else ForeignReader(number, schema, TYPES)
-        self._types[frame] = TYPES[own] if own else foreign.record_type  # type: ignore[union-attr]
-        self._readers[frame] = self._own[own] if own else foreign  # type: ignore[assignment]
-        return self._readers[frame]
+    def _accept(self, number: int, schema: Mapping[str, Any]) -> Reader:
+        """Take a foreign schema: by our own reader if it is ours in all but id, else by a resolving one."""
+        foreign = ForeignReader(schema, TYPES)
+        own = _names_by_fingerprint().get(fingerprint(schema))
+        return self._add(number, own_reader(own) if own else foreign, foreign.record_type)
+
+    def _add(self, number: int, reader: Reader, kind: type[Record]) -> Reader:
+        self._types[frame_of(number)] = kind
+        self._readers[frame_of(number)] = reader
+        return reader
 
 
 def _misfit(record: Record) -> str:
     """Name the first field whose value is of the wrong type or beyond its range, without the value."""
+    schema = self_contained(type(record).__name__)
     for field in record.__struct_fields__:
+        value = getattr(record, field)
         try:
-            compile_writer(self_contained(type(record).__name__), TYPES, [field])(
-                getattr(record, field), bytearray().extend
-            )
+            compile_writer(schema, TYPES, [field])(value, bytearray().extend)
         except UnicodeError:
             return f"field {field} is not valid Unicode text"
-        except (AttributeError, TypeError, ValueError):
-            return f"field {field} cannot be a {type(getattr(record, field)).__name__}"
         except OverflowError:
             return f"field {field} is beyond its range"
+        except (AttributeError, TypeError, ValueError):
+            return f"field {field} cannot be a {type(value).__name__}"
     return "its fields changed while it was written"
 
 
 def _in_words(error: Exception) -> str:
-    if isinstance(error, IndexError | EOFError):
+    if isinstance(error, Malformed):
+        return str(error)
+    if isinstance(error, IndexError):
         return "it ends too early"
-    if isinstance(error, UnicodeError):
-        return "a text that is not UTF-8"
-    return f"unreadable ({type(error).__name__})"
+    return "a text that is not UTF-8" if isinstance(error, UnicodeError) else f"unreadable ({type(error).__name__})"

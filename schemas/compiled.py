@@ -40,6 +40,7 @@ _HELPERS = {
     "write_time": varints.write_time,
     "SHORT": varints.SHORT_NUMBERS,
     "DOUBLE": varints.DOUBLE,
+    "unpack_double": varints.read_double,
     "Malformed": varints.Malformed,
 }
 
@@ -160,7 +161,7 @@ class _Source:
             self._lines_of("n = b[p]; p += 1", "if n > 1: raise Malformed(f'a boolean of {n} at byte {p - 1}')")
             self.line(f"{into} = n == 1")
         elif kind == "double":
-            self.line(f"{into} = DOUBLE.unpack(b[p:p + 8])[0]; p += 8")
+            self.line(f"{into} = unpack_double(b, p); p += 8")
         else:
             raise ValueError(f"no reader for Avro type {kind}")
 

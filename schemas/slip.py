@@ -9,19 +9,18 @@ instead of 11). That holds only where the writer's schema is our own, lead inclu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from schemas.avro_files import self_contained
-from schemas.codec import FRAME_BYTES, TYPES, Codec, frame_of
-from schemas.compiled import compile_reader, compile_writer
+from schemas.codec import BROKEN, FRAME_BYTES, TYPES, Codec, frame_of, own_reader, own_writer
+from schemas.compiled import Reader, compile_reader, compile_writer
 from schemas.errors import Undecodable
 from schemas.records import Candidate, Lead, LeadScored, LeadUnique, Offer, Record, Reroute, Right, Score, Slip, Step
 
 R = TypeVar("R", bound=Record)
-
-_BROKEN = (IndexError, ValueError, OverflowError)
 
 
 class OfferHead(msgspec.Struct, frozen=True):
@@ -54,21 +53,13 @@ class Slips:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._frame = {name: frame_of(number) for name, number in codec.ids.items()}
-        self._read_slip = compile_reader(self_contained("Slip"), TYPES)
-        self._read_lead = compile_reader(self_contained("Lead"), TYPES)
-        self._read_score = compile_reader(self_contained("Score"), TYPES)
-        self._read_offer = compile_reader(self_contained("Offer"), TYPES, ["right", "route", "position", "trace"])
-        self._read_reroute = compile_reader(self_contained("Reroute"), TYPES, ["right", "trace"])
-        self._write_slip = compile_writer(self_contained("Slip"), TYPES)
-        self._write_lead = compile_writer(self_contained("Lead"), TYPES)
-        self._write_score = compile_writer(self_contained("Score"), TYPES)
-        self._write_offer = compile_writer(self_contained("Offer"), TYPES, ["right", "route", "position", "trace"])
-        self._write_reroute = compile_writer(self_contained("Reroute"), TYPES, ["right", "trace"])
-        self._write_buyer_lead = compile_writer(
-            self_contained("BuyerLead"),
-            TYPES,
-            ["lead_id", "sale_id", "sold_at", "price_minor", "currency", "test"],
-        )
+        self._read_slip, self._write_slip = own_reader("Slip"), own_writer("Slip")
+        self._read_score, self._write_score = own_reader("Score"), own_writer("Score")
+        self._read_lead, self._write_lead = own_reader("Lead"), own_writer("Lead")
+        self._read_offer, self._write_offer = _middle("Offer", "right", "route", "position", "trace")
+        self._read_reroute, self._write_reroute = _middle("Reroute", "right", "trace")
+        fields = ("lead_id", "sale_id", "sold_at", "price_minor", "currency", "test")
+        _, self._write_buyer_lead = _middle("BuyerLead", *fields)
 
     # --- opening -------------------------------------------------------------------------------------------
 
@@ -77,7 +68,7 @@ class Slips:
         value = self._own(value, LeadUnique)
         try:
             slip, end = self._read_slip(value, FRAME_BYTES)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise self._codec.broken(value, error) from None
         return slip, value[FRAME_BYTES:end], self._body(value, end)
 
@@ -87,7 +78,7 @@ class Slips:
         try:
             slip, end = self._read_slip(value, FRAME_BYTES)
             score, end = self._read_score(value, end)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise self._codec.broken(value, error) from None
         return slip, score, value[FRAME_BYTES:end], self._body(value, end)
 
@@ -98,7 +89,7 @@ class Slips:
             slip, end = self._read_slip(value, FRAME_BYTES)
             score, head_end = self._read_score(value, end)
             (right, route, position, trace), end = self._read_offer(value, head_end)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise self._codec.broken(value, error) from None
         head = OfferHead(slip, score, right, route, position, trace)
         return head, value[FRAME_BYTES:head_end], self._body(value, end)
@@ -110,7 +101,7 @@ class Slips:
             slip, end = self._read_slip(value, FRAME_BYTES)
             score, head_end = self._read_score(value, end)
             (right, trace), end = self._read_reroute(value, head_end)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise self._codec.broken(value, error) from None
         return RerouteHead(slip, score, right, trace), value[FRAME_BYTES:head_end], self._body(value, end)
 
@@ -118,7 +109,7 @@ class Slips:
         """Return the lead of a body. Raises Undecodable."""
         try:
             lead, end = self._read_lead(body, 0)
-        except _BROKEN:
+        except BROKEN:
             end = -1
         if end != len(body):
             raise Undecodable(f"the lead's body of {len(body)} bytes is not a Lead")
@@ -199,6 +190,13 @@ class Slips:
         if end >= len(value):
             raise self._codec.broken(value, IndexError())
         return value[end:]
+
+
+@cache
+def _middle(record: str, *fields: str) -> tuple[Reader, Callable[..., None]]:
+    """Return reader and writer of the fields between the head and the lead."""
+    schema = self_contained(record)
+    return compile_reader(schema, TYPES, fields), compile_writer(schema, TYPES, fields)
 
 
 def _written(write: Callable[..., None], *values: Any) -> bytes:

@@ -70,6 +70,14 @@ def read_time(value: bytes, position: int, times: dict[bytes, int]) -> tuple[int
     return number, after
 
 
+def read_double(value: bytes, position: int) -> float:
+    """Return the double at `position`. Raises IndexError at the end."""
+    if len(value) - position < DOUBLE.size:
+        raise IndexError("a double that is cut off")
+    number: float = DOUBLE.unpack_from(value, position)[0]
+    return number
+
+
 def write_long(number: int) -> bytes:
     """Return the number's bytes. Raises OverflowError beyond 64 bits."""
     if not -LONG_MAX - 1 <= number <= LONG_MAX:

@@ -7,13 +7,27 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from fastavro import parse_schema, schemaless_reader
+from fastavro.schema import SchemaParseException
 
 from schemas.avro_files import plain, self_contained
+from schemas.compatibility import hazards, resolution_problems
+from schemas.errors import LeadflowError
 from schemas.records import Record
+from schemas.varints import Malformed
+
+#: A schema file larger than this is no schema of a record.
+SCHEMA_BYTES_MAX = 256 * 1024
+#: Files in one folder of extra schemas.
+FILES_MAX = 1000
+
+
+class SchemaRefused(LeadflowError):
+    """A foreign schema does not resolve to one of our records, or is unsafe to read with. Names every problem."""
 
 
 @cache
@@ -30,19 +44,61 @@ def released_schemas() -> dict[int, dict[str, Any]]:
     return found
 
 
-class ForeignReader:
-    """Reads values of one foreign schema as a record of ours, resolved by Avro's rules."""
+def extra_schemas(folder: Path) -> dict[int, dict[str, Any]]:
+    """Read LEADFLOW_SCHEMAS_EXTRA: `<id>.avsc` files of upstream teams. Raises SchemaRefused with all problems."""
+    found: dict[int, dict[str, Any]] = {}
+    problems: list[str] = []
+    for path in sorted(folder.glob("*.avsc"))[:FILES_MAX]:
+        try:
+            schema = _file_schema(path)
+            check_writer(schema, "LeadReceived")
+            found[int(path.stem)] = schema
+        except (SchemaRefused, ValueError, OSError) as error:
+            problems.append(f"{path.name}: {error}")
+    if problems:
+        raise SchemaRefused("LEADFLOW_SCHEMAS_EXTRA: " + "; ".join(problems))
+    return found
 
-    def __init__(self, number: int, schema: Mapping[str, Any], types: Mapping[str, type[Record]]) -> None:
-        name = str(schema["name"]).rpartition(".")[2]
-        own = name if name in types else "LeadReceived"
-        self.record_type = types[own]
-        self._writer = parse_schema(plain({**schema, "namespace": "leadflow", "name": own}))
-        self._reader = parse_schema(plain(self_contained(own)))
+
+def check_writer(schema: Any, record: str) -> None:
+    """Raise SchemaRefused unless all values of `schema` can be read as our record, and safely."""
+    try:
+        problems = [*hazards(schema), *resolution_problems(schema, self_contained(record))]
+    except (SchemaParseException, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise SchemaRefused(f"no valid Avro schema ({type(error).__name__})") from None
+    if problems:
+        raise SchemaRefused(f"does not resolve to {record}: " + "; ".join(problems))
+
+
+class ForeignReader:
+    """Reads values of one foreign schema as a record of ours, resolved by Avro's rules. Raises SchemaRefused."""
+
+    def __init__(self, schema: Mapping[str, Any], types: Mapping[str, type[Record]]) -> None:
+        name = str(schema.get("name", "")).rpartition(".")[2]
+        if name not in types:
+            raise SchemaRefused(f"is named {name or 'nothing'}, which is no record of leadflow")
+        check_writer(schema, name)
+        self.record_type = types[name]
+        self._writer = parse_schema(plain(schema))
+        self._reader = parse_schema(plain(self_contained(name)))
 
     def __call__(self, value: bytes, position: int) -> tuple[Record, int]:
-        """Return (record, position after it)."""
+        """Return (record, position after it). Raises Malformed: fastavro has many errors for bad bytes."""
         source = BytesIO(value)
         source.seek(position)
-        datum = schemaless_reader(source, self._writer, self._reader)
-        return msgspec.convert(datum, self.record_type), source.tell()
+        try:
+            record = msgspec.convert(schemaless_reader(source, self._writer, self._reader), self.record_type)
+        except Exception as error:
+            raise Malformed(f"unreadable by the schema that it names ({type(error).__name__})") from None
+        return record, source.tell()
+
+
+def _file_schema(path: Path) -> dict[str, Any]:
+    if not (path.stem.isascii() and path.stem.isdigit() and int(path.stem) < 2**32):
+        raise ValueError("its name is not a schema id, such as 42.avsc")
+    if path.stat().st_size > SCHEMA_BYTES_MAX:
+        raise ValueError(f"larger than {SCHEMA_BYTES_MAX} bytes")
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(schema, dict):
+        raise ValueError("not a JSON object")
+    return schema
