@@ -248,7 +248,7 @@ class Cluster:
             group=settings.group,
             lead_partitions=settings.lead_partitions,
             buyer_partitions=settings.buyer_partitions,
-            hash_key_file="" if self._has_key() else KEY_FILE,
+            hash_key_file=None if self._has_key() else KEY_FILE,
             clock_start=settings.clock_start,
             clock_anchor_ms=settings.clock_anchor_ms,
             clock_rate=settings.clock_rate,

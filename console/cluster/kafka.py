@@ -163,9 +163,20 @@ class KafkaServer:
             raise StartFailed(f"Kafka's coordinators did not answer: {error}; see {self.log_file}") from None
 
     def _warm_offsets(self, timeout_s: float) -> None:
+        """Ask until the coordinator has loaded: right after a restart it says NOT_COORDINATOR for a moment."""
+        deadline = time.monotonic() + timeout_s
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "leadflow-warm-up", **_quiet})
         try:
-            consumer.committed([TopicPartition("leadflow-warm-up", 0)], timeout=timeout_s)
+            while True:
+                try:
+                    consumer.committed([TopicPartition("leadflow-warm-up", 0)], timeout=timeout_s)
+                    return
+                except KafkaException as error:
+                    if not error.args[0].retriable() and error.args[0].code() not in _LOADING:
+                        raise
+                    if time.monotonic() > deadline:
+                        raise
+                    consumer.poll(POLL_S)
         finally:
             consumer.close()
 

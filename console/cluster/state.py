@@ -51,8 +51,8 @@ class ClusterState(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     lead_partitions: int
     buyer_partitions: int
-    hash_key_file: str
-    """Relative to the folder; empty when the key was given from outside."""
+    hash_key_file: str | None
+    """Relative to the folder; None when the key was given from outside."""
     clock_start: str = ""
     clock_anchor_ms: int = 0
     clock_rate: float = 1.0

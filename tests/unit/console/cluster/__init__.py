@@ -1,0 +1,1 @@
+"""Tests of the one-machine cluster that need no server."""
