@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from console.cluster import java, processes
@@ -33,6 +33,13 @@ START_ATTEMPTS = 2
 """The second one with other ports: another process may take ours between looking and listening."""
 
 LOG_TAIL_LINES = 12
+
+WARM_POLL_S = 0.1
+"""Between two questions for a coordinator that is still loading."""
+
+_LOADING = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
 
 _quiet: Mapping[str, str | int | float | bool] = {"log_level": 0}
 """librdkafka writes to standard error at each disconnect, and brokers here are killed on purpose."""
@@ -163,20 +170,12 @@ class KafkaServer:
             raise StartFailed(f"Kafka's coordinators did not answer: {error}; see {self.log_file}") from None
 
     def _warm_offsets(self, timeout_s: float) -> None:
-        """Ask until the coordinator has loaded: right after a restart it says NOT_COORDINATOR for a moment."""
+        """Ask until the coordinator has loaded: right after a restart it says for a moment that it is none."""
         deadline = time.monotonic() + timeout_s
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "leadflow-warm-up", **_quiet})
         try:
-            while True:
-                try:
-                    consumer.committed([TopicPartition("leadflow-warm-up", 0)], timeout=timeout_s)
-                    return
-                except KafkaException as error:
-                    if not error.args[0].retriable() and error.args[0].code() not in _LOADING:
-                        raise
-                    if time.monotonic() > deadline:
-                        raise
-                    consumer.poll(POLL_S)
+            while not _answers_for_offsets(consumer, timeout_s, deadline):
+                consumer.poll(WARM_POLL_S)
         finally:
             consumer.close()
 
@@ -254,3 +253,14 @@ class KafkaServer:
         )
         if done.returncode:
             raise StartFailed(f"Kafka could not lay out {self.folder / 'data'}:\n{done.stdout}{done.stderr}")
+
+
+def _answers_for_offsets(consumer: Consumer, timeout_s: float, deadline: float) -> bool:
+    """Return whether the group's coordinator answered. Raises its error when it is no passing one or time is up."""
+    try:
+        consumer.committed([TopicPartition("leadflow-warm-up", 0)], timeout=timeout_s)
+    except KafkaException as error:
+        if error.args[0].code() not in _LOADING or time.monotonic() > deadline:
+            raise
+        return False
+    return True
