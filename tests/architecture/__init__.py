@@ -1,0 +1,1 @@
+"""Guards on the whole: packaging, imports, names, texts, docs."""

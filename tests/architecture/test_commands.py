@@ -1,0 +1,94 @@
+"""The command line is whole, quick, and what the documents say of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from console.cli import COMMANDS, cli, module_name
+from tests.support.checkout import ROOT, tracked
+
+HEAVY = ("pydantic", "confluent_kafka", "faust", "rich", "redis", "fastavro")
+CODE = Path(module_name.__code__.co_filename).resolve().parents[1]
+
+CALL = re.compile(r"(?<![\w/.-])(?:\./)?leadflow ([a-z]+)((?: [^`\n|#]*)?)")
+
+
+def called() -> list[tuple[str, str, str]]:
+    """Return (where, command, the rest of the line) for each call in the documents' code."""
+    found = []
+    for path in tracked("*.md"):
+        text = path.read_text(encoding="utf-8")
+        code = re.findall(r"```[a-z]*\n(.*?)```|`([^`\n]+)`|^ {4}(.+)$", text, re.DOTALL | re.MULTILINE)
+        for piece in ("".join(groups) for groups in code):
+            found += [(path.name, name, rest) for name, rest in CALL.findall(piece)]
+    return found
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_command_is_there_and_says_what_it_does(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.help
+
+
+def test_no_module_of_a_command_is_forgotten() -> None:
+    files = {path.stem for path in (CODE / "console" / "commands").glob("*.py")} - {"__init__"}
+    assert files == {module_name(name).rpartition(".")[2] for name in COMMANDS}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = "\n".join(
+        (
+            "import sys",
+            "from console.cli import main",
+            "try: main(['--help'])",
+            f"except SystemExit: print([name for name in {HEAVY} if name in sys.modules])",
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(CODE)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("where", "name", "rest"), called(), ids=lambda part: str(part).strip()[:40])
+def test_documented_calls_exist(where: str, name: str, rest: str) -> None:
+    assert name in COMMANDS, f"{where} calls `leadflow {name}`"
+    command = cli.get_command(click.Context(cli), name)
+    words = rest.split()
+    while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z]+", words[0]):
+        command = command.get_command(click.Context(command), words.pop(0))
+    assert command is not None, f"{where}: `leadflow {name}{rest}`"
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    known.add("--help")
+    asked = set(re.findall(r"--[a-z][a-z-]*", rest))
+    if name != "test":  # its arguments are pytest's
+        assert asked <= known, f"{where}: `leadflow {name}{rest}`"
+
+
+def test_version_is_printed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "console", "--version"],
+        env={**os.environ, "PYTHONPATH": str(CODE)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert done.stdout.startswith("leadflow, version ")
+
+
+def test_the_launcher_is_executable() -> None:
+    assert os.access(ROOT / "leadflow", os.X_OK)
