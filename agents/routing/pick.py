@@ -45,14 +45,16 @@ class Picks(NamedTuple):
     credits: list[float]
 
 
-#: Ranks before any credit: a buyer that is owed a whole right of every lead.
-_ALWAYS: Final = float("inf")
+#: Added to the rank of a buyer that is owed a whole right of every lead: it goes before any credit.
+_ALWAYS: Final = 1_000.0
+
+#: Taken from the rank for each group further back: no credit makes up for it.
+_GROUP: Final = 1_000_000.0
 
 
 def is_plain(runners: Sequence[Runner]) -> bool:
-    """Whether all these contracts have different buyers and one priority; then any part of them has, too."""
-    one_priority = len({runner.priority for runner in runners}) <= 1
-    return one_priority and len({runner.buyer_id for runner in runners}) == len(runners)
+    """Whether all these contracts have different buyers; then any part of them has, too."""
+    return len({runner.buyer_id for runner in runners}) == len(runners)
 
 
 def pick(runners: Sequence[Runner], credits: Sequence[float], rights: int, *, plain: bool) -> Picks:
@@ -62,11 +64,9 @@ def pick(runners: Sequence[Runner], credits: Sequence[float], rights: int, *, pl
         runners: the contracts that may be picked, in the order of the plan; ties go to the earlier.
         credits: their credits in leads, in the same order.
         rights: how many rights the lead has.
-        plain: `is_plain` of these runners or of more: spares the grouping.
+        plain: `is_plain` of these runners or of more: spares the grouping by buyer.
     """
-    if plain:
-        return _pick_plain([runner.weight for runner in runners], credits, rights)
-    return _pick_in_groups(runners, credits, rights)
+    return _pick_plain(runners, credits, rights) if plain else _pick_by_buyer(runners, credits, rights)
 
 
 def shares_of(weights: Sequence[float], rights: int) -> list[float]:
@@ -74,12 +74,11 @@ def shares_of(weights: Sequence[float], rights: int) -> list[float]:
 
     With no more buyers than rights everyone earns 1.
     """
-    count = len(weights)
-    if count <= rights:
-        return [1.0] * count
-    total = sum(weights)
-    if rights * max(weights) < total:
-        return [rights * weight / total for weight in weights]
+    if len(weights) <= rights:
+        return [1.0] * len(weights)
+    per_weight = rights / sum(weights)
+    if per_weight * max(weights) < 1.0:
+        return [per_weight * weight for weight in weights]
     return _shares_with_full(weights, rights)
 
 
@@ -97,12 +96,23 @@ def _shares_with_full(weights: Sequence[float], rights: int) -> list[float]:
     return shares
 
 
-def _pick_plain(weights: Sequence[float], credits: Sequence[float], rights: int) -> Picks:
-    shares = shares_of(weights, rights)
-    after = [credit + share for credit, share in zip(credits, shares, strict=True)]
-    ranks = after
-    if max(shares, default=0.0) == 1.0:
-        ranks = [_ALWAYS if share == 1.0 else earned for share, earned in zip(shares, after, strict=True)]
+def _pick_plain(runners: Sequence[Runner], credits: Sequence[float], rights: int) -> Picks:
+    """Pick among contracts of different buyers: the common case, kept short."""
+    after = list(credits)
+    priorities = [runner.priority for runner in runners]
+    ranks = [-_GROUP * priority for priority in priorities]
+    left = rights
+    for priority in sorted(set(priorities)):
+        group = [index for index, own in enumerate(priorities) if own == priority]
+        shares = shares_of([runners[index].weight for index in group], left)
+        for index, share in zip(group, shares, strict=True):
+            after[index] += share
+            if share == 1.0:
+                ranks[index] += _ALWAYS
+        left -= len(group)
+        if left <= 0:
+            break
+    ranks = [rank + earned for rank, earned in zip(ranks, after, strict=True)]
     order = sorted(range(len(after)), key=ranks.__getitem__, reverse=True)
     picked = order[:rights]
     for index in picked:
@@ -110,7 +120,7 @@ def _pick_plain(weights: Sequence[float], credits: Sequence[float], rights: int)
     return Picks(picked, order[rights:], after)
 
 
-def _pick_in_groups(runners: Sequence[Runner], credits: Sequence[float], rights: int) -> Picks:
+def _pick_by_buyer(runners: Sequence[Runner], credits: Sequence[float], rights: int) -> Picks:
     picks = Picks([], [], list(credits))
     seen: set[str] = set()
     by_priority = sorted(range(len(runners)), key=lambda index: runners[index].priority)
@@ -120,30 +130,34 @@ def _pick_in_groups(runners: Sequence[Runner], credits: Sequence[float], rights:
             teams.setdefault(runners[index].buyer_id, []).append(index)
         newcomers = [team for buyer_id, team in teams.items() if buyer_id not in seen]
         seen.update(teams)
-        picked = _pick_of_teams(runners, picks.credits, newcomers, rights - len(picks.picked))
+        ranks, picked = _pick_of_teams(runners, picks.credits, newcomers, rights - len(picks.picked))
         behind = [index for team in teams.values() for index in team if index not in picked]
         picks.picked.extend(picked)
-        picks.behind.extend(sorted(behind, key=picks.credits.__getitem__, reverse=True))
+        picks.behind.extend(sorted(behind, key=ranks.__getitem__, reverse=True))
     return picks
 
 
 def _pick_of_teams(
     runners: Sequence[Runner], credits: list[float], teams: Sequence[list[int]], rights: int
-) -> list[int]:
-    """Pick for the rights that are left, one contract of a team (a buyer's contracts); changes `credits`."""
+) -> tuple[list[float], list[int]]:
+    """Pick for the rights that are left, one contract of a team (a buyer's contracts); changes `credits`.
+
+    Returns the contracts' credits before the picks paid, by which those behind are ranked, and the picked.
+    """
     if not rights or not teams:
-        return []
+        return list(credits), []
     weights = [sum(runners[index].weight for index in team) for team in teams]
     shares = shares_of(weights, rights)
     for team, weight, share in zip(teams, weights, shares, strict=True):
         for index in team:
             credits[index] += share * runners[index].weight / weight
+    earned = list(credits)
     ranks = [
-        _ALWAYS if share == 1.0 else sum(credits[index] for index in team)
+        sum(credits[index] for index in team) + (_ALWAYS if share == 1.0 else 0.0)
         for team, share in zip(teams, shares, strict=True)
     ]
     best = sorted(range(len(teams)), key=ranks.__getitem__, reverse=True)[:rights]
     picked = [max(teams[number], key=credits.__getitem__) for number in best]
     for index in picked:
         credits[index] -= 1.0
-    return picked
+    return earned, picked

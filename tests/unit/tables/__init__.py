@@ -1,0 +1,1 @@
+"""Tests of `tables`: plain values, no outside parts."""

@@ -1,0 +1,108 @@
+"""Opening hours go by the wall clock of the buyer's zone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import OpenHours
+from tables.hours import Schedule, schedule_of
+from tables.windows import FOREVER_MS
+
+PACIFIC = "America/Los_Angeles"
+SUNCO = (*(OpenHours(day, 480, 1200) for day in range(5)), OpenHours(5, 540, 1020))
+YEAR_2026_S = 1_767_225_600
+YEAR_2027_S = 1_798_761_600
+
+
+def at(zone: str, *wall: int, fold: int = 0) -> int:
+    return int(datetime(*wall, tzinfo=ZoneInfo(zone), fold=fold).timestamp() * 1000)  # type: ignore[arg-type, misc]
+
+
+def test_open_from_the_first_minute_to_before_the_last() -> None:
+    schedule = Schedule(PACIFIC, False, SUNCO)
+    opens, closes = at(PACIFIC, 2026, 6, 2, 8), at(PACIFIC, 2026, 6, 2, 20)
+    assert not schedule.at(opens - 1).open
+    assert schedule.at(opens).open
+    assert schedule.at(closes - 1).open
+    assert not schedule.at(closes).open
+
+
+def test_a_shift_says_when_it_ends() -> None:
+    schedule = Schedule(PACIFIC, False, SUNCO)
+    assert schedule.at(at(PACIFIC, 2026, 6, 2, 10)).until_ms == at(PACIFIC, 2026, 6, 2, 20)
+    assert schedule.at(at(PACIFIC, 2026, 6, 2, 21)).until_ms == at(PACIFIC, 2026, 6, 3, 8)
+    assert schedule.at(at(PACIFIC, 2026, 6, 6, 18)).until_ms == at(PACIFIC, 2026, 6, 8, 8)  # over Sunday
+
+
+def test_always_open_never_changes() -> None:
+    shift = Schedule("UTC", True, ()).at(0)
+    assert (shift.open, shift.until_ms) == (True, FOREVER_MS)
+
+
+def test_without_hours_it_never_opens() -> None:
+    shift = Schedule("UTC", False, ()).at(0)
+    assert (shift.open, shift.until_ms) == (False, FOREVER_MS)
+
+
+def test_hours_that_meet_at_midnight_are_one_shift() -> None:
+    schedule = Schedule(PACIFIC, False, (OpenHours(0, 1080, 1440), OpenHours(1, 0, 120)))
+    assert schedule.at(at(PACIFIC, 2026, 6, 1, 20)).until_ms == at(PACIFIC, 2026, 6, 2, 2)
+
+
+def test_all_day_every_day_has_no_end() -> None:
+    schedule = Schedule(PACIFIC, False, tuple(OpenHours(day, 0, 1440) for day in range(7)))
+    assert schedule.at(at(PACIFIC, 2026, 6, 1, 20)).until_ms == FOREVER_MS
+
+
+def test_one_day_a_week_finds_the_next_week() -> None:
+    schedule = Schedule(PACIFIC, False, (OpenHours(0, 480, 540),))
+    assert schedule.at(at(PACIFIC, 2026, 6, 1, 9)).until_ms == at(PACIFIC, 2026, 6, 8, 8)
+
+
+def test_an_hour_that_is_skipped_is_not_open() -> None:
+    schedule = Schedule(PACIFIC, False, (OpenHours(6, 120, 180),))  # Sunday 2:00-3:00 does not exist on 8 March 2026
+    assert schedule.at(at(PACIFIC, 2026, 3, 8, 1, 30)).until_ms == at(PACIFIC, 2026, 3, 15, 2)
+
+
+def test_an_opening_that_is_skipped_opens_with_the_change() -> None:
+    schedule = Schedule(PACIFIC, False, (OpenHours(6, 150, 300),))
+    assert schedule.at(at(PACIFIC, 2026, 3, 8, 1)).until_ms == at(PACIFIC, 2026, 3, 8, 3)
+
+
+def test_an_hour_that_comes_twice_is_open_twice() -> None:
+    schedule = Schedule(PACIFIC, False, (OpenHours(6, 90, 105),))  # Sunday 1:30-1:45
+    first, second = at(PACIFIC, 2026, 11, 1, 1, 30), at(PACIFIC, 2026, 11, 1, 1, 30, fold=1)
+    assert schedule.at(first).open
+    assert schedule.at(first + 900_000).until_ms == second
+    assert schedule.at(second).open
+
+
+def test_a_clock_that_goes_back_is_answered_anew() -> None:
+    schedule = schedule_of(PACIFIC, False, SUNCO)
+    assert not schedule.at(at(PACIFIC, 2026, 6, 2, 21)).open
+    assert schedule.at(at(PACIFIC, 2026, 6, 2, 19)).open
+
+
+_SPANS = st.tuples(st.integers(0, 6), st.integers(0, 1439), st.integers(1, 1440)).map(
+    lambda span: OpenHours(span[0], min(span[1], span[2] - 1), max(span[1] + 1, span[2]))
+)
+
+
+@given(
+    st.lists(_SPANS, max_size=6).map(tuple),
+    st.sampled_from(["America/Los_Angeles", "Australia/Lord_Howe", "America/Havana", "UTC"]),
+    st.integers(YEAR_2026_S, YEAR_2027_S),
+)
+def test_a_shift_holds_until_its_end_and_no_longer(hours: tuple[OpenHours, ...], zone: str, second: int) -> None:
+    now = 1000 * second
+    shift = Schedule(zone, False, hours).at(now)
+    wall = datetime.fromtimestamp(now / 1000, ZoneInfo(zone))
+    minute = 60 * wall.hour + wall.minute
+    assert shift.open == any(h.weekday == wall.weekday() and h.start_minute <= minute < h.end_minute for h in hours)
+    if shift.until_ms < FOREVER_MS:
+        assert Schedule(zone, False, hours).at(shift.until_ms - 1).open == shift.open
+        assert Schedule(zone, False, hours).at(shift.until_ms).open != shift.open
