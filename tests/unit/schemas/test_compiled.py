@@ -1,0 +1,107 @@
+"""Compiled readers and writers agree with fastavro on every byte, for every record."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import fastavro
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas import varints
+from schemas.avro_files import plain, self_contained
+from schemas.codec import own_reader, own_writer
+from schemas.compiled import compile_reader, compile_writer
+from schemas.records import Position, Record
+from tests.unit.schemas.examples import TYPES, any_of, filled
+
+
+def written(record: Record) -> bytes:
+    parts: list[bytes] = []
+    own_writer(type(record).__name__)(record, parts.append)
+    return b"".join(parts)
+
+
+def by_fastavro(record: Record) -> bytes:
+    out = BytesIO()
+    datum = msgspec.to_builtins(record, builtin_types=(bytes,))
+    fastavro.schemaless_writer(out, plain(self_contained(type(record).__name__)), datum)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", TYPES)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_bytes_are_fastavros_and_come_back(name: str, data: st.DataObject) -> None:
+    record = data.draw(any_of(TYPES[name]))
+    value = written(record)
+    assert value == by_fastavro(record)
+    assert own_reader(name)(value, 0) == (record, len(value))
+    schema: Any = plain(self_contained(name))
+    assert msgspec.convert(fastavro.schemaless_reader(BytesIO(value), schema, None), TYPES[name]) == record
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_record_is_read_from_the_middle_of_bytes(name: str) -> None:
+    record = filled(TYPES[name])
+    value = b"before" + written(record) + b"after"
+    assert own_reader(name)(value, 6) == (record, len(value) - 5)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_every_truncation_is_noticed(name: str) -> None:
+    value = written(filled(TYPES[name]))
+    for length in range(len(value)):
+        try:
+            _, end = own_reader(name)(value[:length], 0)
+        except (IndexError, ValueError):
+            continue
+        assert end > length, "a text that reaches beyond the end"
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_numbers_come_back(number: int) -> None:
+    value = varints.write_long(number)
+    assert varints.read_long(value, 0) == (number, len(value))
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1])
+def test_numbers_beyond_64_bits_are_refused(number: int) -> None:
+    with pytest.raises(OverflowError):
+        varints.write_long(number)
+    with pytest.raises(OverflowError):
+        varints.write_int(2**31)
+
+
+@pytest.mark.parametrize("value", [b"\xff" * 11, b"\xff" * 9 + b"\x02"])
+def test_numbers_longer_than_64_bits_are_malformed(value: bytes) -> None:
+    with pytest.raises(varints.Malformed):
+        varints.read_long(value, 0)
+
+
+def test_times_that_are_remembered_are_bounded_and_right() -> None:
+    times: dict[bytes, int] = {}
+    stamps: dict[int, bytes] = {}
+    for number in range(1_780_000_000_000, 1_780_000_000_000 + 3 * varints.TIMES_MAX):
+        value = varints.write_time(number, stamps)
+        assert varints.read_time(value, 0, times) == (number, 6)
+        assert len(times) <= varints.TIMES_MAX
+        assert len(stamps) <= varints.TIMES_MAX
+
+
+def test_a_block_with_its_size_is_read_as_other_writers_write_it() -> None:
+    schema = {
+        "type": "record",
+        "name": "OpenLead",
+        "fields": [{"name": "ended", "type": {"type": "array", "items": "int"}}],
+    }
+    read = compile_reader(schema, {"OpenLead": Position}, ["ended"])
+    assert read(bytes([3, 4, 2, 4, 2, 6, 0]), 0) == (((1, 2, 3),), 7)
+
+
+def test_only_neighbours_in_their_order_are_read_apart() -> None:
+    with pytest.raises(ValueError, match="in that order"):
+        compile_writer(self_contained("Offer"), TYPES, ["route", "right"])
