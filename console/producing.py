@@ -37,7 +37,7 @@ class Outgoing(NamedTuple):
     """A record to be written; `topic` without prefix."""
 
     topic: str
-    key: str
+    key: str | bytes
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = ()
 

@@ -50,7 +50,7 @@ class Reach:
     @cached_property
     def reader(self) -> Reader:
         """Reads topics; record times are in this leadflow's time."""
-        return Reader(self.address, self.clock.map)
+        return Reader(self.address, self.clock)
 
     @cached_property
     def topic_admin(self) -> TopicAdmin:

@@ -26,6 +26,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the public module does not name it for type checkers
 
 from schemas.errors import LeadflowError
+from streams.clock import Clock
 from streams.stage import Message, TopicPartition
 
 #: No answer for this long means that the broker is not there. A restarted one is back within 3 s, seldom 12 s.
@@ -53,6 +54,7 @@ _PASSING = frozenset(
 )
 _SILENCE = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE})
 _PAUSE_S = 0.1
+_REAL = Clock()
 T = TypeVar("T")
 
 
@@ -83,11 +85,11 @@ class Bounds(NamedTuple):
 class Reader:
     """Reads the topics at one address; topic names are without prefix, as everywhere.
 
-    `clock` maps a broker's time to the time that leadflow lives in (identity by default).
+    All times, of records and asked for, are in the time that leadflow lives in, as `clock` maps it.
     Not for use from two threads at once.
     """
 
-    def __init__(self, address: Address, clock: Callable[[int], int] = int) -> None:
+    def __init__(self, address: Address, clock: Clock = _REAL) -> None:
         self._address = address
         self._clock = clock
         self._admin = AdminClient(address.client())
@@ -119,9 +121,11 @@ class Reader:
         return self._offsets(list(partitions), _LATEST)
 
     def offsets_at(self, partitions: Iterable[TopicPartition], since_ms: int) -> dict[TopicPartition, int]:
-        """Return the first offset at or after a broker's time in each partition; its end when nothing is as new."""
+        """Return the first offset at or after a time in each partition; its end when nothing is as new."""
         partitions = list(partitions)
-        found = self._offsets(partitions, OffsetSpec.for_timestamp(since_ms))
+        clock = self._clock
+        real_ms = clock.anchor_ms + (since_ms - clock.start_ms) / clock.rate
+        found = self._offsets(partitions, OffsetSpec.for_timestamp(max(0, int(real_ms))))
         late = [partition for partition, offset in found.items() if offset < 0]
         return found | self.ends(late)
 
@@ -249,7 +253,7 @@ class Reader:
             raw.topic().removeprefix(self._address.prefix),
             raw.partition(),
             raw.offset(),
-            self._clock(raw.timestamp()[1]),
+            self._clock.map(raw.timestamp()[1]),
             raw.key(),
             raw.value(),
             tuple(raw.headers() or ()),

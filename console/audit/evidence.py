@@ -28,6 +28,8 @@ from streams.stage import Message
 RECEIVED = "leads.received"
 #: Topics of facts, each of one record type.
 FACTS = ("leads.unique", "leads.rejected", "leads.sold", "rights.unfilled", "leads.closed", "internal.plan")
+#: Reason of the mark beside a dead letter that was sent back: no end of anything.
+RETRIED = "RETRIED"
 _BUYERS, _LEADS, _DEAD = "buyers.", ".leads", ".dead"
 
 
@@ -123,7 +125,8 @@ def take(evidence: Evidence, message: Message, codec: Codec) -> None:
         case LeadClosed():
             evidence.closed.append(record)
         case DeadLetter():
-            evidence.dead.append(record)
+            if record.reason != RETRIED:
+                evidence.dead.append(record)
         case BuyerLead():
             buyer = message.topic.removeprefix(_BUYERS).removesuffix(_LEADS)
             evidence.delivered.append(
