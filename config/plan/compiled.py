@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from config.plan.canonical import plan_hash
+from config.plan.condition_index import ConditionIndex
 from config.plan.conditions import (
     EVERYTHING,
     Condition,
@@ -19,7 +20,6 @@ from config.plan.conditions import (
     fields_of,
     first_failing,
 )
-from config.plan.eligibility import Eligibility
 from config.plan.model import (
     LOWEST_GRADE,
     Buyer,
@@ -34,6 +34,9 @@ from config.plan.model import (
 from config.plan.money import amount_text
 from config.plan.settings import BuyerSettings, buyer_settings
 from config.plan.terms import terms_hash
+
+#: Points, grade, and the rules that gave points with what each gave.
+Scored = tuple[int, str, tuple[tuple[str, int], ...]]
 
 
 class Verdict(NamedTuple):
@@ -102,26 +105,30 @@ class CompiledCampaign:
         self.method = campaign.method
         self.contracts = contracts
         self.private_fields = frozenset(rule.name for rule in self.fields if rule.personal and rule.condition_read)
-        self._rules = tuple((rule.name, rule.add, compile_condition(rule.when)) for rule in campaign.scoring)
+        self._rules = tuple((rule.name, rule.add) for rule in campaign.scoring)
         self._grades = tuple((grade.points, grade.grade) for grade in campaign.grades)
-        self._eligibility = Eligibility([contract.accept for contract in contracts])
+        self._scores = ConditionIndex([rule.when for rule in campaign.scoring], self._score)
+        self._eligible = ConditionIndex([contract.accept for contract in contracts], self._picked)
 
     def __repr__(self) -> str:
         return f"CompiledCampaign({self.id})"
 
-    def score(self, values: Values) -> tuple[int, str, tuple[tuple[str, int], ...]]:
+    def score(self, values: Values) -> Scored:
         """Return the points, the grade, and the rules that gave points, in the order of the plan."""
-        held = tuple([(name, add) for name, add, holds in self._rules if holds(values, "")])
-        points = sum([add for _, add in held])
-        for lowest, grade in self._grades:
-            if points >= lowest:
-                return points, grade, held
-        return points, LOWEST_GRADE, held
+        return self._scores.ask(values, "")
 
     def eligible(self, values: Values, grade: str) -> tuple[CompiledContract, ...]:
         """Return the contracts whose accept condition holds, in the order of the plan, from the index."""
-        contracts = self.contracts
-        return tuple([contracts[number] for number in self._eligibility.select(values, grade)])
+        return self._eligible.ask(values, grade)
+
+    def _score(self, held: tuple[int, ...]) -> Scored:
+        rules = tuple(self._rules[number] for number in held)
+        points = sum(add for _, add in rules)
+        grade = next((grade for lowest, grade in self._grades if points >= lowest), LOWEST_GRADE)
+        return points, grade, rules
+
+    def _picked(self, accepting: tuple[int, ...]) -> tuple[CompiledContract, ...]:
+        return tuple(self.contracts[number] for number in accepting)
 
 
 class CompiledPlan:

@@ -17,7 +17,11 @@ LOWEST_GRADE = "D"
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Base of everything a plan is made of."""
+    """Base of everything a plan is made of.
+
+    As JSON, parts that come by the thousand are lists of their values (`array_like`): 5,000 contracts must fit in a
+    record. New fields go to the end, with a default, so that older versions of a plan are still read.
+    """
 
 
 class FieldRule(Part, frozen=True):
@@ -62,7 +66,7 @@ class ScoringRule(Part, frozen=True):
     add: int
 
 
-class Grade(Part, frozen=True):
+class Grade(Part, frozen=True, array_like=True):
     """The lowest points of a grade."""
 
     grade: str
@@ -98,7 +102,7 @@ class Supplier(Part, frozen=True):
     name: str = ""
 
 
-class CapSetting(Part, frozen=True):
+class CapSetting(Part, frozen=True, array_like=True):
     """At most `limit` (leads, or minor units for spend) in a window: hour, day, week, month, total."""
 
     measure: str
@@ -106,7 +110,7 @@ class CapSetting(Part, frozen=True):
     limit: int
 
 
-class OpenHour(Part, frozen=True):
+class OpenHour(Part, frozen=True, array_like=True):
     """Minutes of the local day, start included, end not; `weekday` 0 is Monday; end 1440 is midnight."""
 
     weekday: int

@@ -1,0 +1,216 @@
+"""For one field: which rows of conditions a value does not rule out, by classes of values.
+
+A row is a conjunction of literals, a literal a test or its negation, and rows are bits of an integer. All values of
+a class are alike to every row: the values that some row names and the rest, or the intervals between bounds, or the
+longest of the prefixes that are named.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from config.plan.conditions import FieldTest, Key, key_of, key_test
+
+Literal = tuple[FieldTest, bool]
+#: The literals that each row (by its number) has on one field.
+Demands = dict[int, list[Literal]]
+#: From a value (None if absent) to its class.
+Classify = Callable[[str | None], Key | None]
+
+
+class FieldIndex(Protocol):
+    """Maps the values of a field to classes, and classes to the rows that they do not rule out."""
+
+    def classifier(self, kind: str) -> Classify:
+        """Return the function from values to classes, for values that compare as `kind`."""
+
+    def mask(self, of_class: Key | None) -> int:
+        """Return the rows that a value of this class does not rule out, as bits."""
+
+
+#: Texts of numbers and dates whose class is remembered for each field, to read each but once. Full: begun anew.
+TEXTS_MAX = 4_096
+#: Makes an index from the demands of rows and the bits of all rows.
+IndexType = Callable[[Demands, int], FieldIndex]
+
+
+def index_of(test: FieldTest) -> IndexType:
+    """Return what makes the index that a test belongs to: by beginnings, by order, or by equal values."""
+    if test.op == "starts_with":
+        return PrefixIndex
+    return OrderIndex if test.kind in {"number", "date"} else EqualIndex
+
+
+def _passes(literals: Iterable[Literal], key: Key | None) -> bool:
+    return all(key_test(test)(key) is expected for test, expected in literals)
+
+
+class EqualIndex:
+    """Values that are named by some row, one class each; any other value; no value."""
+
+    _OTHER = ""  # no key is empty
+
+    def __init__(self, demands: Demands, everyone: int) -> None:
+        self._other = self._absent = everyone
+        flips: dict[Key, int] = defaultdict(int)
+        for number, literals in demands.items():
+            bit = 1 << number
+            # A key that no test names stands for every other value: keys are never empty.
+            other = _passes(literals, "\x00")
+            if not other:
+                self._other ^= bit
+            if not _passes(literals, None):
+                self._absent ^= bit
+            for key in _named(literals):
+                if _passes(literals, key) is not other:
+                    flips[key] ^= bit
+        self._masks = {key: self._other ^ flip for key, flip in flips.items()}
+
+    def classifier(self, kind: str) -> Classify:
+        """Return the key if some row names it, else the class of all others, or of no value."""
+        named, other = self._masks, self._OTHER
+        if kind == "exact":  # the key is the value itself: no call is needed
+            return lambda value: value if value in named else (other if value else None)
+
+        def classify(value: str | None) -> Key | None:
+            key = key_of(kind, value)
+            return key if key is None or key in named else other
+
+        return classify
+
+    def mask(self, of_class: Key | None) -> int:
+        """Return the rows that a value of this class does not rule out, as bits."""
+        if of_class is None:
+            return self._absent
+        return self._masks.get(of_class, self._other)
+
+
+class OrderIndex:
+    """Values with an order: each bound is a class (2i + 1), and so is each interval between them (2i); -1 absent."""
+
+    def __init__(self, demands: Demands, everyone: int) -> None:
+        points = {key for literals in demands.values() for key in _named(literals)}
+        self._points: list[Key] = sorted(points)
+        self._absent = everyone
+        flips = [0] * (2 * len(self._points) + 1)
+        for number, literals in demands.items():
+            if not _passes(literals, None):
+                self._absent ^= 1 << number
+            self._flip(flips, literals, 1 << number)
+        self._masks: list[int] = []
+        mask = everyone
+        for flip in flips:
+            mask ^= flip
+            self._masks.append(mask)
+
+    def _flip(self, flips: list[int], literals: list[Literal], bit: int) -> None:
+        """Note at which classes the row changes; between its own bounds it cannot."""
+        own = sorted(bisect_left(self._points, key) for key in _named(literals))
+        candidates = [0] + [cls for at in own for cls in (2 * at, 2 * at + 1, 2 * at + 2)]
+        holding = True
+        for cls in candidates:
+            if self._holds_in(literals, cls) is not holding:
+                holding = not holding
+                flips[cls] ^= bit
+
+    def _holds_in(self, literals: list[Literal], cls: int) -> bool:
+        return all(self._test_in(test, cls) is expected for test, expected in literals)
+
+    def _test_in(self, test: FieldTest, cls: int) -> bool:
+        if test.op == "present":
+            return test.values == ("true",)
+        bounds = [2 * bisect_left(self._points, key) + 1 for key in _keys(test)]
+        match test.op:
+            case "one_of":
+                return cls in bounds
+            case "at_least":
+                return cls >= bounds[0]
+            case "at_most":
+                return cls <= bounds[0]
+            case "more_than":
+                return cls > bounds[0]
+            case _:
+                return cls < bounds[0]
+
+    def classifier(self, kind: str) -> Classify:
+        """Return the number of the bound or interval, -1 for no value."""
+        seen: dict[str | None, int] = {}
+
+        def classify(value: str | None) -> Key | None:
+            found = seen.get(value)
+            if found is None:
+                if len(seen) >= TEXTS_MAX:
+                    seen.clear()
+                found = seen[value] = self._class_of(key_of(kind, value))
+            return found
+
+        return classify
+
+    def _class_of(self, key: Key | None) -> int:
+        if key is None:
+            return -1
+        at = bisect_left(self._points, key)
+        return 2 * at + 1 if at < len(self._points) and self._points[at] == key else 2 * at
+
+    def mask(self, of_class: Key | None) -> int:
+        """Return the rows that a value of this class does not rule out, as bits."""
+        return self._absent if of_class == -1 else self._masks[of_class]  # type: ignore[index]
+
+
+class PrefixIndex:
+    """Values by the longest prefix that some row names: it decides about all shorter ones. "" for none."""
+
+    def __init__(self, demands: Demands, everyone: int) -> None:
+        prefixes = sorted({str(key) for literals in demands.values() for key in _named(literals)})
+        self._lengths = sorted({len(prefix) for prefix in prefixes}, reverse=True)
+        self._none = everyone
+        flips = dict.fromkeys(prefixes, 0)
+        for number, literals in demands.items():
+            bit = 1 << number
+            without = _passes(literals, None)
+            if not without:
+                self._none ^= bit
+            for prefix in _extending(prefixes, {str(key) for key in _named(literals)}):
+                if _passes(literals, prefix) is not without:
+                    flips[prefix] ^= bit
+        self._masks = {prefix: self._none ^ flip for prefix, flip in flips.items()}
+
+    def classifier(self, kind: str) -> Classify:
+        """Return the longest prefix of the key that some row names, or ""."""
+        named, lengths = self._masks, self._lengths
+
+        def classify(value: str | None) -> Key | None:
+            text = str(key_of(kind, value) or "")
+            for length in lengths:
+                if text[:length] in named:
+                    return text[:length]
+            return ""
+
+        return classify
+
+    def mask(self, of_class: Key | None) -> int:
+        """Return the rows that a value of this class does not rule out, as bits."""
+        return self._masks.get(str(of_class), self._none)
+
+
+def _extending(prefixes: Sequence[str], named: Iterable[str]) -> set[str]:
+    """Return those of the sorted prefixes that begin with one of the named ones."""
+    found = set()
+    for name in named:
+        at = bisect_left(prefixes, name)
+        while at < len(prefixes) and prefixes[at].startswith(name):
+            found.add(prefixes[at])
+            at += 1
+    return found
+
+
+def _keys(test: FieldTest) -> list[Key]:
+    return [key for text in test.values if (key := key_of(test.kind, text)) is not None]
+
+
+def _named(literals: Iterable[Literal]) -> set[Key]:
+    """Return the keys that the tests name; a test for presence names none."""
+    return {key for test, _ in literals if test.op != "present" for key in _keys(test)}
