@@ -51,7 +51,7 @@ def _terms(buyer: dict[str, Any], week_starts: int) -> Terms:
 
 
 def _limits(holder: dict[str, Any]) -> tuple[Limit, ...]:
-    return tuple(Limit(cap["measure"], cap["window"], cap["limit"]) for cap in holder["caps"])
+    return tuple(Limit(measure, window, limit) for measure, window, limit in holder.get("caps", ()))
 
 
 def window_of(sale: LeadSold, window: str) -> int:
