@@ -156,21 +156,22 @@ class Cluster:
             self.supervisor.start(name)
         self._note()
 
-    def wait_ready(self, *, timeout_s: float = READY_TIMEOUT_S) -> None:
+    def wait_ready(self, *, timeout_s: float = READY_TIMEOUT_S, or_answering: bool = False) -> None:
         """Wait until all workers say that they are ready; restarts go on meanwhile.
 
+        `or_answering`: an answer with reasons is enough, for workers that cannot be ready yet (no plan).
+
         Raises:
-            StartFailed: who is not ready, why, and the end of its log.
+            StartFailed: who is not ready, why, and the end of its log. Everything still runs.
         """
         deadline = time.monotonic() + timeout_s
         while True:
             self.round()
-            waiting = {name: worker.readiness() for name, worker in self.workers.items()}
-            waiting = {name: answer for name, answer in waiting.items() if not answer.ready}
+            answers = {name: worker.readiness() for name, worker in self.workers.items()}
+            waiting = {name: one for name, one in answers.items() if not (one.ready or (or_answering and one.answer))}
             if not waiting:
                 return
-            given_up = [name for name in waiting if self.supervisor.is_given_up(name)]
-            if given_up or time.monotonic() > deadline:
+            if any(self.supervisor.is_given_up(name) for name in waiting) or time.monotonic() > deadline:
                 raise StartFailed(self._not_ready(waiting))
             time.sleep(ROUND_S)
 

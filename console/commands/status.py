@@ -53,6 +53,9 @@ def command(data: Path) -> int:
     if not supervised:
         console.print("[bold]Nobody looks after these parts[/bold]: `leadflow up` was killed. Start it again.\n")
     console.print(_parts(state, ready))
+    for name, part in state.parts.items():
+        for why in _reasons(part, ready.get(name)):
+            console.print(f"  {name}: {why}")
     if reason := pause_reason(data):
         console.print(f"\n[bold]Intake is paused[/bold]: {reason}")
     console.print()
@@ -81,8 +84,6 @@ def _parts(state: ClusterState, ready: dict[str, Readiness]) -> Table:
             str(part.restarts),
             str(state.ports.get(name, "-")),
         )
-        for reason in _reasons(part, runs, ready.get(name)):
-            shown.add_row("", f"[dim]{reason}[/dim]")
     return shown
 
 
@@ -92,8 +93,9 @@ def _state_word(runs: bool, answer: Readiness | None) -> str:
     return "runs" if answer is None else "ready" if answer.ready else "not ready"
 
 
-def _reasons(part: PartState, runs: bool, answer: Readiness | None) -> Iterator[str]:
+def _reasons(part: PartState, answer: Readiness | None) -> Iterator[str]:
     """Say why a part is down or a worker is not ready; nothing of what is well."""
+    runs = _runs(part)
     if not runs and part.note:
         yield part.note
     if runs and answer is not None and not answer.ready:

@@ -14,7 +14,8 @@ import click
 
 from config.settings import Settings, load_settings
 from console.cluster.cluster import Cluster
-from console.cluster.problems import ClusterProblem
+from console.cluster.problems import ClusterProblem, StartFailed
+from console.reach import reach
 from console.topics import create_topics
 
 DEFAULT_DATA = ".leadflow"
@@ -62,11 +63,22 @@ def _bring_up(cluster: Cluster, settings: Settings, workers: int, plan: Path | N
         _apply(plan, environ)
     click.echo(f"starting {workers} worker{'s' if workers > 1 else ''}")
     cluster.start_workers(workers)
-    cluster.wait_ready()
-    click.echo(f"ready: Kafka {cluster.kafka}, Valkey {cluster.redis}, data {cluster.folder}")
+    _wait_ready(cluster, environ)
+    click.echo(f"  Kafka {cluster.kafka}, Valkey {cluster.redis}, data {cluster.folder}")
     for name, worker in cluster.workers.items():
         click.echo(f"  {name}: health, metrics and schemas at http://127.0.0.1:{worker.web_port}")
     click.echo("stop with Ctrl-C or `leadflow down`; look with `leadflow status`")
+
+
+def _wait_ready(cluster: Cluster, environ: Mapping[str, str]) -> None:
+    """Wait for the workers and say how it stands. One that is not ready keeps nobody from staying up."""
+    has_plan = reach(environ).newest_plan() is not None
+    try:
+        cluster.wait_ready(or_answering=not has_plan)
+    except StartFailed as problem:
+        click.echo(f"{problem}\nstaying up all the same:")
+        return
+    click.echo("ready:" if has_plan else "up, and ready as soon as there is a plan (`leadflow plan apply PATH`):")
 
 
 def _apply(plan: Path, environ: Mapping[str, str]) -> None:
