@@ -12,7 +12,12 @@ from config.plan.compiled import CompiledPlan, compile_plan
 @cache
 def reference_plan() -> CompiledPlan:
     """Return the reference plan, compiled as version 1."""
-    return plan_of(files("config.plan.samples").joinpath("reference.yaml").read_text())
+    return plan_of(reference_text())
+
+
+def reference_text() -> str:
+    """Return the reference plan as it is written."""
+    return files("config.plan.samples").joinpath("reference.yaml").read_text()
 
 
 def plan_of(text: str, version: int = 1) -> CompiledPlan:
