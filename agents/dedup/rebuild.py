@@ -26,8 +26,8 @@ from schemas.records import Lead, Slip
 from streams.client import Client
 from streams.stage import Message, TopicPartition
 
-#: A builder that says nothing for this long has lost its lock. Longer than a read may wait behind a transaction.
-LOCK_MS = 30_000
+#: A builder that says nothing for this long has lost its lock; it renews it with every chunk, empty ones included.
+LOCK_MS = 5_000
 CHUNK_ROWS = 500
 #: Empty chunks in a row, about 0.1 s each, until a rebuild gives up behind an open transaction or a broker away.
 PATIENCE_CHUNKS = 600
@@ -134,8 +134,10 @@ class Rebuilder:
         self.trouble = ""
         try:
             if self._store.lock(owner, LOCK_MS, "0 %"):
-                self._rebuild(need, owner)
-                self._store.unlock(owner)
+                try:
+                    self._rebuild(need, owner)
+                finally:
+                    self._store.unlock(owner)
         except LeadflowError as error:
             self.trouble = str(error)
         except Exception as error:

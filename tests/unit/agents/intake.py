@@ -10,7 +10,8 @@ from config.plan.check import check_sources
 from config.plan.compiled import CompiledPlan, compile_plan
 from config.plan.model import FieldRule
 from schemas.codec import Codec
-from schemas.records import LeadReceived, PlanVersion, Record
+from schemas.records import Lead, LeadReceived, PlanVersion, Record, Slip
+from schemas.slip import Slips
 from streams.stage import Batch, Message, Table
 
 #: 2 June 2026, 17:00 UTC.
@@ -18,6 +19,7 @@ NOW = 1_780_419_600_000
 DAY = 86_400_000
 
 CODEC = Codec()
+SLIPS = Slips(CODEC)
 
 PLAN = """
 leadflow: 1
@@ -58,6 +60,12 @@ buyers:
     contracts:
       sunco-solar: {campaign: solar-us, accept: everything, price: 42.00, weight: 1, caps: unlimited}
 """
+
+
+def open_unique(value: bytes) -> tuple[Slip, Lead]:
+    """Read a unique lead, as a rebuild does."""
+    slip, _, body = SLIPS.open_unique(value)
+    return slip, SLIPS.lead_of(body)
 
 
 def plan(version: int = 1, match: str = "any", of: str = "email, phone", within: str = "30d") -> CompiledPlan:
@@ -143,14 +151,14 @@ class EmptyLog:
 
     def bounds(self) -> Mapping[int, tuple[int, int]]:
         """Return eight empty partitions."""
-        return {partition: (0, 0) for partition in range(8)}
+        return dict.fromkeys(range(8), (0, 0))
 
     def read(self, partition: int, start: int, end: int, cancelled: Callable[[], bool]) -> Iterable[list[Message]]:
         """Yield nothing."""
         return ()
 
 
-class UniqueLog:
+class MemoryUniqueLog:
     """A leads.unique in memory, fed by hand."""
 
     def __init__(self) -> None:

@@ -1,0 +1,161 @@
+"""A lead against its campaign's fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.dedup.fields import compile_field
+from agents.dedup.text import Wrong
+from agents.dedup.validate import Validator, values_of
+from schemas.reasons import Reason
+from schemas.records import Fault, LeadReceived
+from tests.unit.agents.intake import NOW, received, rule
+
+RULES = (
+    rule("first_name", "text", required=True),
+    rule("email", "email", required=True),
+    rule("phone", "phone", region="US", required=True),
+    rule("state", "us_state", required=True, personal=False),
+    rule("postal_code", "us_zip"),
+    rule("trustedform_cert_url", "url"),
+    rule("owns_home", "boolean", personal=False),
+    rule("monthly_bill", "integer", min="0", max="5000", condition_read=True),
+    rule("roof", "enum", values=("Metal", "Tile"), personal=False),
+    rule("born", "date", min="1900-01-01", max="2008-12-31"),
+    rule("account", "text", pattern="[A-Z]{2}[0-9]+"),
+)
+VALIDATOR = Validator(RULES)
+
+
+def test_a_lead_becomes_canonical() -> None:
+    lead = received(
+        first_name="  Maria ",
+        email="Maria@Example.com",
+        state="california",
+        trustedform_cert_url="https://cert.trustedform.com/1",
+        fields={"owns_home": "YES", "monthly_bill": "1,220", "roof": "metal", "born": "31 Dec 1990", "account": "AB1"},
+    )
+    values, notes, faults = VALIDATOR.check(lead)
+    assert (notes, faults) == ((), ())
+    assert VALIDATOR.attributes(values) == {"state": "CA", "owns_home": "true", "roof": "Metal"}
+    assert VALIDATOR.private(values) == {"monthly_bill": "1220"}
+    person = VALIDATOR.lead(values)
+    assert (person.first_name, person.email, person.phone) == ("Maria", "maria@example.com", "+14155550001")
+    assert person.fields == {
+        "trustedform_cert_url": "https://cert.trustedform.com/1",
+        "owns_home": "true",
+        "monthly_bill": "1220",
+        "roof": "Metal",
+        "born": "1990-12-31",
+        "account": "AB1",
+    }
+    assert values_of(person) == values
+
+
+def test_all_faults_come_at_once_in_the_plans_order_and_quote_nothing() -> None:
+    lead = received(
+        first_name=" ",
+        email="secret-value",
+        phone=None,
+        state="Bavaria",
+        fields={"owns_home": "perhaps", "monthly_bill": "9000", "roof": "glass", "born": "03/04/1990", "account": "x"},
+    )
+    _, _, faults = VALIDATOR.check(lead)
+    assert [(fault.field, fault.code) for fault in faults] == [
+        ("first_name", Reason.VALIDATION_MISSING),
+        ("email", Reason.VALIDATION_TYPE),
+        ("phone", Reason.VALIDATION_MISSING),
+        ("state", Reason.VALIDATION_TYPE),
+        ("owns_home", Reason.VALIDATION_TYPE),
+        ("monthly_bill", Reason.VALIDATION_RANGE),
+        ("roof", Reason.VALIDATION_ALLOWED_VALUES),
+        ("born", Reason.VALIDATION_TYPE),
+        ("account", Reason.VALIDATION_PATTERN),
+    ]
+    said = " ".join(fault.detail for fault in faults)
+    assert not any(value in said for value in ("secret", "Bavaria", "perhaps", "9000", "glass", "03/04"))
+
+
+def test_what_the_campaign_does_not_list_is_dropped() -> None:
+    lead = received(city="San Francisco", ip_address="192.0.2.1", fields={"owns_home": "no", "shoe_size": "43"})
+    values, _, _ = VALIDATOR.check(lead)
+    assert VALIDATOR.lead(values).city is None
+    assert VALIDATOR.lead(values).fields == {"owns_home": "false"}
+
+
+def test_a_field_named_like_a_column_reads_the_column_only() -> None:
+    lead = received(email=None, fields={"email": "maria@example.com"})
+    _, _, faults = VALIDATOR.check(lead)
+    assert faults == (Fault("email", Reason.VALIDATION_MISSING, "is required and missing or empty"),)
+
+
+def test_a_zip_that_lost_its_leading_zero_is_mended_and_noted() -> None:
+    values, notes, faults = VALIDATOR.check(received(postal_code=" 8014 "))
+    assert (values["postal_code"], notes, faults) == ("08014", ("postal_code: leading zeros put back",), ())
+
+
+def test_an_optional_field_may_be_empty_but_not_wrong() -> None:
+    assert "postal_code" not in VALIDATOR.check(received(postal_code=None)).values
+    assert "postal_code" not in VALIDATOR.check(received(postal_code="  ")).values
+    assert VALIDATOR.check(received(postal_code="x")).faults[0].field == "postal_code"
+
+
+def test_a_value_that_is_far_too_long_is_refused_unread() -> None:
+    _, _, faults = VALIDATOR.check(received(first_name="x" * 5000, email="a" * 70_000))
+    assert [(fault.field, fault.code) for fault in faults] == [
+        ("first_name", Reason.VALIDATION_RANGE),
+        ("email", Reason.VALIDATION_RANGE),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (rule("x", "colour"), "not a type"),
+        (rule("x", "phone", region="ZZ"), "ZZ"),
+        (rule("x", "text", pattern="("), "regular expression"),
+        (rule("x", "text", min="1"), "no smallest"),
+    ],
+)
+def test_a_rule_no_checked_plan_has_is_refused_when_compiled(bad: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        compile_field(bad)
+
+
+def test_what_a_field_remembers_is_bounded() -> None:
+    field = compile_field(rule("n", "integer"))
+    for number in range(5000):
+        assert field.read(str(number)) == str(number)
+    assert len(field.known) == 2048
+    with pytest.raises(Wrong):
+        field.read("no number")
+    assert "no number" not in field.known
+
+
+hostile = st.none() | st.text(max_size=60)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from([r.name for r in RULES] + ["more"]), hostile), st.text(max_size=20))
+def test_no_lead_makes_validation_stumble(values: dict[str, str | None], name: str) -> None:
+    columns = {key: value for key, value in values.items() if key in LeadReceived.__struct_fields__}
+    extra = {key: value for key, value in values.items() if value is not None and key not in columns}
+    lead = LeadReceived("id", "solar-us", "acme-forms", NOW, **columns, fields=extra | {name: name})  # type: ignore[arg-type]
+    found = VALIDATOR.check(lead)
+    if not found.faults:
+        again = VALIDATOR.check(
+            LeadReceived("id", "solar-us", "acme-forms", NOW, **_columns(found.values), fields=_extra(found.values))
+        )
+        assert again.values == found.values
+
+
+def _columns(values: dict[str, str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in LeadReceived.__struct_fields__}
+
+
+def _extra(values: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if name not in LeadReceived.__struct_fields__}
