@@ -17,7 +17,7 @@ from confluent_kafka import TopicPartition as RawPartition
 from config.kafka import KafkaSettings, consumer_options
 from schemas.errors import EpochLost, LeadflowError, StateInDoubt
 from streams.client import GroupMetadata, OffsetGone
-from streams.kafka_errors import OFFSET_OUTSIDE, as_consumer_error, log, unavailable
+from streams.kafka_errors import OFFSET_OUTSIDE, as_consumer_error, error_in, log, unavailable
 from streams.kafka_records import Names, RecordReader
 from streams.stage import Message, TopicPartition
 
@@ -144,7 +144,7 @@ class KafkaConsumer:
 
     def poll(self, max_records: int, timeout_s: float) -> list[Message]:
         """Return committed records of partitions that do not rest; see the seam."""
-        raws = self._held or self._handle.consume(1, timeout_s)
+        raws = self._held or self._consume(1, timeout_s)
         self._held = []
         self._raise_what_happened(raws)
         if raws and len(raws) < max_records:
@@ -158,12 +158,21 @@ class KafkaConsumer:
     def _more(self, raws: list[Any], wanted: int) -> list[Any]:
         """Add what is there without waiting. When the assignment changes meanwhile, all of it is fetched again."""
         before = self._assignments
-        raws += self._handle.consume(wanted, 0)
+        raws += self._consume(wanted, 0)
         if self._assignments != before:
             self.seek({partition: at for partition, at in self._positions.items() if at >= 0})
             raws = []
         self._raise_what_happened(raws)
         return raws
+
+    def _consume(self, count: int, timeout_s: float) -> list[Any]:
+        try:
+            found: list[Any] = self._handle.consume(count, timeout_s)
+        except (KafkaException, SystemError) as problem:
+            error = error_in(problem)
+            known = as_consumer_error(error) if error is not None else None
+            raise known or StateInDoubt(f"the consumer cannot go on: {problem!r}") from None
+        return found
 
     def _raise_what_happened(self, raws: list[Any]) -> None:
         """Raise what a callback raised or an error_cb heard; what was fetched is kept for the next poll."""

@@ -32,6 +32,7 @@ NOT_ALLOWED = frozenset(
 )
 CONNECTION = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
 OFFSET_OUTSIDE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
+CHAIN_MAX = 8
 TWIN = "another process runs under the same name; give each worker its own --name"
 
 
@@ -79,6 +80,23 @@ def at_commit(error: KafkaError, past_timeout: bool) -> LeadflowError:
         return EpochLost(f"commit: {error.name()} {error.str()}")
     known = before_commit(error, "commit", past_timeout)
     return known if isinstance(known, Fenced) else StateInDoubt(f"commit: {error.name()} {error.str()}")
+
+
+def error_in(problem: BaseException) -> KafkaError | None:
+    """Return the Kafka error behind an exception that poll, flush or consume raised.
+
+    The binding raises a fatal error instead of calling `error_cb`, and a callback that it serves next then fails
+    with SystemError, which hides the first one in its chain.
+    """
+    seen: BaseException | None = problem
+    for _ in range(CHAIN_MAX):
+        if isinstance(seen, KafkaException):
+            error: KafkaError = seen.args[0]
+            return error
+        if seen is None:
+            return None
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 @contextmanager

@@ -21,9 +21,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as RawPartition
 
 from config.kafka import KafkaSettings, producer_options
-from schemas.errors import EpochLost, LeadflowError, Unavailable
+from schemas.errors import EpochLost, LeadflowError, StateInDoubt, Unavailable
 from streams.client import GroupMetadata, Headers
-from streams.kafka_errors import CONNECTION, at_commit, before_commit, is_fatal, log
+from streams.kafka_errors import CONNECTION, at_commit, before_commit, error_in, is_fatal, log
 from streams.watchdog import Watchdog
 
 Cause = Literal["first", "slow", "abort", "error", "connection", "idle"]
@@ -64,7 +64,7 @@ class KafkaProducer:
     def begin(self) -> None:
         """Begin, on a new handle where rules 1 and 4 ask for one. Raises Unavailable: nothing has begun."""
         if self._handle is not None and self._ready:
-            self._handle.poll(0)  # serves error_cb
+            self._serve("begin", lambda: self._handle.poll(0))  # error_cb speaks here
         self._raise_if_dead()
         if (cause := self._renewal_cause()) is not None:
             self._renew(cause)
@@ -91,7 +91,7 @@ class KafkaProducer:
     def flush(self) -> None:
         """Wait for all acknowledgements; give up an epoch that is slow by then (rule 2)."""
         self._watchdog.arm("flush", self._settings.deadline_ms / 1000)
-        left = self._handle.flush(self._settings.deadline_ms / 2000)
+        left = self._serve("flush", lambda: self._handle.flush(self._settings.deadline_ms / 2000))
         self._raise_if_dead()
         if self.refused:
             raise self._lost("error", "refused: " + ", ".join(f"{t} ({e})" for t, e in self.refused.items()))
@@ -226,6 +226,26 @@ class KafkaProducer:
         self._stale = self._stale or cause
         return EpochLost(text)
 
+    def _serve(self, doing: str, call: Callable[[], int]) -> int:
+        """Make a call that serves callbacks; the binding raises fatal errors out of it."""
+        try:
+            return call()
+        except (KafkaException, SystemError) as problem:
+            error = error_in(problem) or self._fatal_error()
+            if error is not None:
+                raise self._not_committed(error, doing) from None
+            self._watchdog.disarm()
+            raise StateInDoubt(f"{doing}: the producer cannot go on, and does not say why") from problem
+
+    def _fatal_error(self) -> KafkaError | None:
+        """Ask a handle for its fatal error, by a call that a sound one in mid-epoch refuses as well."""
+        try:
+            self._handle.begin_transaction()
+        except KafkaException as problem:
+            error: KafkaError = problem.args[0]
+            return error if is_fatal(error) else None
+        return None
+
     def _not_committed(self, error: KafkaError, doing: str) -> LeadflowError:
         self._watchdog.disarm()
         self._stale = "error"
@@ -244,6 +264,6 @@ class KafkaProducer:
 
     def _wait_for_room(self) -> None:
         for _ in range(QUEUE_WAITS):
-            if self._handle.poll(QUEUE_WAIT_S) or len(self._handle) == 0:
+            if self._serve("produce", lambda: self._handle.poll(QUEUE_WAIT_S)) or len(self._handle) == 0:
                 return
         raise self._lost("connection", "the send queue stayed full")
