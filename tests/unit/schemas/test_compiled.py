@@ -33,7 +33,7 @@ def by_fastavro(record: Record) -> bytes:
 
 
 @pytest.mark.parametrize("name", TYPES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_bytes_are_fastavros_and_come_back(name: str, data: st.DataObject) -> None:
     record = data.draw(any_of(TYPES[name]))
