@@ -7,7 +7,7 @@ fence by epoch, groups by generation. Nothing else is: no replication, no compac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from schemas.errors import EpochLost, Fenced, StateInDoubt, Unavailable
@@ -53,7 +53,8 @@ class MemoryBroker:
         self._topics: dict[str, list[PartitionLog]] = {}
         self._groups: dict[str, MemoryGroup] = {}
         self._producers: dict[str, _Producer] = {}
-        self._decided: dict[Transaction, None] = {}
+        #: Decided transactions, each with the partitions and groups (by name) that have no marker of it yet.
+        self._decided: dict[Transaction, dict[TopicPartition | str, None]] = {}
 
     # --- topics -----------------------------------------------------------------------------------------------
 
@@ -144,10 +145,13 @@ class MemoryBroker:
             if not self.hold_markers:
                 self.write_markers()
 
-    def write_markers(self) -> None:
-        """Complete every decided transaction: markers into its partitions, offsets into its groups."""
+    def write_markers(self, chosen: Callable[[TopicPartition | str], bool] = lambda place: True) -> None:
+        """Write outstanding markers at the chosen places: partitions, and groups (by name), which then know offsets.
+
+        Kafka writes them in any order: a group may know the new offsets while a changelog still has no marker.
+        """
         for transaction in list(self._decided):
-            self._complete(transaction)
+            self._complete(transaction, chosen)
 
     def _open(self, transactional_id: str, epoch: int) -> Transaction:
         producer = self._fence(transactional_id, epoch)
@@ -168,24 +172,28 @@ class MemoryBroker:
         return producer
 
     def _decide(self, producer: _Producer, status: TransactionStatus) -> None:
-        if producer.transaction is not None:
-            producer.transaction.status = status
-            self._decided[producer.transaction] = None
+        transaction = producer.transaction
+        if transaction is not None:
+            transaction.status = status
+            self._decided[transaction] = dict.fromkeys((*transaction.partitions, *transaction.offsets))
             producer.transaction = None
 
     def _write_markers_of(self, transactional_id: str) -> None:
         for transaction in list(self._decided):
             if transaction.transactional_id == transactional_id:
-                self._complete(transaction)
+                self._complete(transaction, lambda place: True)
 
-    def _complete(self, transaction: Transaction) -> None:
-        del self._decided[transaction]
-        for partition in transaction.partitions:
-            if partition.topic in self._topics:
-                self.log(partition).mark(transaction, self.now_ms())
-        if transaction.committed:
-            for group, offsets in transaction.offsets.items():
-                self.group(group).offsets.update(offsets)
+    def _complete(self, transaction: Transaction, chosen: Callable[[TopicPartition | str], bool]) -> None:
+        places = self._decided[transaction]
+        for place in [place for place in places if chosen(place)]:
+            del places[place]
+            if isinstance(place, TopicPartition):
+                if place.topic in self._topics:
+                    self.log(place).mark(transaction, self.now_ms())
+            elif transaction.committed:
+                self.group(place).offsets.update(transaction.offsets[place])
+        if not places:
+            del self._decided[transaction]
 
     # --- groups -------------------------------------------------------------------------------------------------
 
@@ -200,7 +208,8 @@ class MemoryBroker:
         self.expire()
         wanted = set(partitions)
         unfinished = [p.transaction for p in self._producers.values() if p.transaction is not None]
-        for transaction in (*unfinished, *self._decided):
+        decided = [transaction for transaction, places in self._decided.items() if group in places]
+        for transaction in (*unfinished, *decided):
             if not wanted.isdisjoint(transaction.offsets.get(group, ())):
                 raise Unavailable(f"offsets of a transaction of {transaction.transactional_id} are pending")
         offsets = self.group(group).offsets
@@ -217,7 +226,7 @@ class MemoryBroker:
             transaction = producer.transaction
             if transaction is not None and now - transaction.began_ms >= producer.timeout_ms:
                 self._decide(producer, TransactionStatus.ABORTED)
-                self._complete(transaction)
+                self._complete(transaction, lambda place: True)
                 producer.epoch += 1
                 producer.timed_out = True
         counts = self.counts()

@@ -22,7 +22,7 @@ class Weather:
 
     workers: int = 3
     partitions: int = 3
-    records: int = 120
+    records: int = 150
     keys: int = 7
     poison: int = 0
     crash: float = 0.0
@@ -54,7 +54,8 @@ class Storm:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.world = World(self.weather.partitions, protocol=self.weather.protocol)
+        # Short sessions, so that partitions of a dead worker move on while the storm still lasts.
+        self.world = World(self.weather.partitions, protocol=self.weather.protocol, session_ms=700, transaction_ms=2000)
 
     def run(self) -> None:
         """Send everything under the storm, then let the sky clear and everything drain."""
@@ -99,13 +100,13 @@ class Storm:
         if not self.calm:
             broker.hold_markers = self.random.random() < self.weather.hold_markers
             if self.random.random() < 0.3:
-                broker.write_markers()
+                broker.write_markers(lambda place: self.random.random() < 0.5)
         name = self.random.choice(names)
         if name in self.frozen:
             return
         worker = self.alive.get(name)
         if worker is None:
-            if self.calm or self.random.random() < 0.2:
+            if self.calm or self.random.random() < 0.1:
                 self.start(name)
             return
         try:
@@ -139,6 +140,7 @@ class Storm:
         stage.refuse_confirm = not self.calm and self.random.random() < self.weather.away
         if worker.epoch is None:
             worker.epoch = worker.engine.open(0)
+            self.check_twin(worker)
             return
         waiting = [b for b in worker.epoch.batches if (b.topic, b.partition) in worker.epoch.undelivered]
         if waiting:
@@ -146,11 +148,19 @@ class Storm:
             return
         epoch, worker.epoch = worker.epoch, None
         worker.engine.close(epoch)
+        self.check_twin(worker)
+
+    def check_twin(self, worker: Worker) -> None:
+        """End a worker whose twin was started while it was frozen: it has had its chance to do harm."""
+        if self.alive.get(worker.name) is not worker:
+            raise Crash
 
     # --- faults -----------------------------------------------------------------------------------------------
 
     def fault(self, worker: Worker, step: str, when: str) -> None:
-        """Perhaps let something happen to the worker here."""
+        """Perhaps let something happen to the worker here; the many records of an epoch share one step's chance."""
+        if step == "produce" and self.random.random() < 0.8:
+            return
         chance, weather = self.random.random(), self.weather
         assert step in STEPS
         if chance < weather.crash:
@@ -173,10 +183,13 @@ class Storm:
         """Stop one worker within a step and let the others work on, mostly until its session has ended."""
         self.depth += 1
         worker.client.alive = False
-        self.frozen.add(worker.name)
+        if self.random.random() < 0.7:
+            self.frozen.add(worker.name)
+        else:
+            self.alive.pop(worker.name, None)  # a supervisor that takes it for dead starts another one of its name
         others = [f"w{n}" for n in range(self.weather.workers)]
         if self.random.random() < 0.7:
-            self.world.clock.advance(self.random.choice((3000, 6500, 12_000)))
+            self.world.clock.advance(self.random.choice((300, 900, 2500)))
         for _ in range(self.random.choice((5, 40, 120))):
             self.turn(others)
         self.frozen.discard(worker.name)

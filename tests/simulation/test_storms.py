@@ -10,17 +10,18 @@ from tests.simulation.storm import Storm, Weather
 
 WEATHERS = {
     "fair": Weather(),
-    "crashes": Weather(crash=0.01),
-    "crashes of static members": Weather(crash=0.01, static=True),
-    "zombies": Weather(freeze=0.006),
-    "zombies of static members": Weather(freeze=0.006, static=True, crash=0.002),
-    "lost epochs": Weather(lost=0.02),
-    "an outside world that is away": Weather(away=0.05),
-    "unknown commits": Weather(unknown_commit=0.03),
-    "poison": Weather(poison=4, crash=0.003),
-    "timers": Weather(every_ms=300, crash=0.004, freeze=0.003),
+    "crashes": Weather(crash=0.03),
+    "crashes of static members": Weather(crash=0.03, static=True),
+    "crashes with late markers": Weather(crash=0.03, hold_markers=0.8),
+    "zombies": Weather(freeze=0.03),
+    "zombies of static members": Weather(freeze=0.03, static=True, crash=0.01),
+    "lost epochs": Weather(lost=0.05),
+    "an outside world that is away": Weather(away=0.1),
+    "unknown commits": Weather(unknown_commit=0.1, hold_markers=0.5),
+    "poison": Weather(poison=4, crash=0.01),
+    "timers": Weather(every_ms=300, crash=0.01, freeze=0.02),
     "everything": Weather(
-        poison=3, crash=0.004, freeze=0.003, lost=0.01, away=0.02, unknown_commit=0.01, every_ms=500, hold_markers=0.5
+        poison=3, crash=0.01, freeze=0.01, lost=0.02, away=0.03, unknown_commit=0.02, every_ms=500, hold_markers=0.5
     ),
 }
 
