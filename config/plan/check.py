@@ -9,6 +9,7 @@ from typing import Final
 from config.plan import keys
 from config.plan.buyers import buyers
 from config.plan.campaigns import campaigns
+from config.plan.canonical import JSON_BYTES_MAX, to_json
 from config.plan.cursor import Context, Cursor, near_miss
 from config.plan.model import FORMAT, Campaign, Plan, Supplier, SupplierTerms
 from config.plan.money import CURRENCIES
@@ -40,6 +41,9 @@ def check_sources(sources: Mapping[str, str], retention_days: int = RETENTION_DA
     """Check the texts of a plan (file name -> text); as `load_plan`, without touching a disk."""
     tree, problems = read_tree(sources)
     plan = _plan(tree, problems, retention_days)
+    if not problems and (size := len(to_json(plan))) > JSON_BYTES_MAX:
+        what = f"the checked plan has {size:,} bytes, the most is {JSON_BYTES_MAX:,}"
+        problems.append(Problem(tree.place.file, 1, "", what, "it must fit in one record: shorten lists of values"))
     if problems:
         raise PlanProblems(dict.fromkeys(problems))
     return plan

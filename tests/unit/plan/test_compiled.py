@@ -9,8 +9,6 @@ import msgspec
 import pytest
 
 from config.plan import Plan, compile_plan, succeed
-from config.plan.model import Contract
-from config.plan.terms import terms_hash
 from schemas.records import BuyerTerms
 from tests.unit.plan.samples import CALIFORNIAN, compiled, plan, solar
 
@@ -104,13 +102,6 @@ def test_terms_are_the_same_in_every_process() -> None:
 
 def test_free_is_a_price_of_nothing() -> None:
     assert solar(("price: 38.00", "price: free")).contracts[1].price(CALIFORNIAN, "A") == (0, "0.00 USD")
-
-
-def test_contract_without_a_last_price_cannot_be() -> None:
-    contract = plan().buyers[0].contracts[0]
-    assert isinstance(contract, Contract)
-    assert contract.price[-1].when is None
-    assert terms_hash(contract, "USD") == _terms()
 
 
 def test_repr_says_which_version_it_is() -> None:
