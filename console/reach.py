@@ -12,7 +12,7 @@ from config.plan.compiled import CompiledPlan, compile_plan
 from config.security import read_security
 from config.settings import Settings, load_settings
 from console.reading import Address, Reader
-from console.topics import sizes, topic_admin
+from console.topics import create_topics, sizes, topic_admin
 from schemas.codec import Codec
 from schemas.errors import LeadflowError
 from schemas.records import PlanVersion
@@ -56,6 +56,10 @@ class Reach:
     def topic_admin(self) -> TopicAdmin:
         """Makes and checks topics."""
         return topic_admin(self.settings)
+
+    def create_topics(self) -> list[str]:
+        """Make the topics of the catalogue that are missing; return their names."""
+        return create_topics(self.settings)
 
     @property
     def sizes(self) -> Sizes:
