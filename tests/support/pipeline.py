@@ -18,12 +18,12 @@ from agents.status_view import StatusView
 from agents.terms import all_terms, changed_terms
 from config.plan.compiled import CompiledPlan
 from schemas.codec import Codec
-from schemas.records import BuyerCommand, BuyerTerms, Record, Slip
+from schemas.records import BuyerCommand, BuyerTerms, LeadSold, Record, RightUnfilled, Slip
 from schemas.slip import Slips
-from schemas.topics import BUYER_STATUS, OFFERS, SCORED
+from schemas.topics import BUYER_STATUS, OFFERS, SCORED, SOLD, UNFILLED
 from streams.stage import Batch, Message, Stage
 from streams.stores import Store, StoreTable
-from tests.support.leads import TUESDAY_10_PACIFIC_MS, make_lead, make_score
+from tests.support.leads import TUESDAY_10_PACIFIC_MS, make_lead, make_score, make_slip
 
 R = TypeVar("R", bound=Record)
 
@@ -57,6 +57,13 @@ class HandEpoch:
     def table(self, name: str, partition: int) -> StoreTable:
         """Return a table of the stage."""
         return self._stores(partition).tables[name]
+
+
+def started(plan: CompiledPlan, *, follow: bool = True) -> Pipeline:
+    """Return a pipeline whose owners have read their terms."""
+    pipeline = Pipeline(plan, follow=follow)
+    pipeline.drain()
+    return pipeline
 
 
 class Pipeline:
@@ -120,6 +127,11 @@ class Pipeline:
         value = SLIPS.seal_scored(SLIPS.slip_bytes_of(slip), score, SLIPS.body_of(make_lead(**slip.attributes)))
         self.produce(SCORED, slip.lead_id, value)
 
+    def send(self, *numbers: int, sell_within_ms: int = 900_000, test: bool = False) -> None:
+        """Put leads in that are good for an A, received now."""
+        for number in numbers:
+            self.lead(make_slip(number, now_ms=self.now_ms, sell_within_ms=sell_within_ms, test=test))
+
     # --- going on ----------------------------------------------------------------------------------------------
 
     def stages(self) -> tuple[Stage, ...]:
@@ -132,10 +144,10 @@ class Pipeline:
         messages = self.logs(topic)[partition][start : start + records_max]
         if not messages:
             return False
-        epoch = self._epoch(stage)
+        epoch = self.epoch(stage)
         stage.process(Batch(topic, partition, messages), epoch)
         stage.confirm()
-        self._end(stage, partition, epoch, crash=crash)
+        self.end(stage, partition, epoch, crash=crash)
         if not crash:
             self._taken[topic, partition] = start + len(messages)
         return True
@@ -153,9 +165,9 @@ class Pipeline:
         for stage, partition in self.partitions():
             due = stage.due_at(partition)
             if due is not None and due <= self.now_ms:
-                epoch = self._epoch(stage)
+                epoch = self.epoch(stage)
                 stage.tick(partition, epoch)
-                self._end(stage, partition, epoch)
+                self.end(stage, partition, epoch)
 
     def advance(self, ms: int) -> None:
         """Let time pass, then run timers and all that follows."""
@@ -172,9 +184,9 @@ class Pipeline:
             for key in list(table.keys()):
                 restored.tables[name].load(key, CODEC.encode(table.get(key)))
         self._stores[stage.name, partition] = restored
-        epoch = self._epoch(stage)
+        epoch = self.epoch(stage)
         stage.restored(partition, epoch)
-        self._end(stage, partition, epoch)
+        self.end(stage, partition, epoch)
 
     def follow_status(self) -> None:
         """Let the routers' view read what was announced."""
@@ -182,6 +194,26 @@ class Pipeline:
         for message in log[self._followed :]:
             self.view.apply(message)
         self._followed = len(log)
+
+    def epoch(self, stage: Stage) -> HandEpoch:
+        """Return an open epoch of a stage."""
+        return HandEpoch(self.now_ms, lambda partition: self._store(stage, partition))
+
+    def end(self, stage: Stage, partition: int, epoch: HandEpoch, *, crash: bool = False) -> None:
+        """Commit an epoch: tables and outputs; or undo it."""
+        if crash:
+            self._store(stage, partition).undo()
+            stage.forget(partition)
+            return
+        self._store(stage, partition).keep()
+        for topic, value, key, number, headers in epoch.outputs:
+            self.produce(topic, key, value, number, headers)
+        if self._follow:
+            self.follow_status()
+
+    def take_away(self, message: Message) -> None:
+        """Let a stage never see a record that waits: it was set aside."""
+        self.logs(message.topic)[message.partition].remove(message)
 
     # --- looking -----------------------------------------------------------------------------------------------
 
@@ -201,6 +233,14 @@ class Pipeline:
     def waiting(self, topic: str) -> list[Message]:
         """Return what no stage has taken from a topic."""
         return [m for number, log in enumerate(self.logs(topic)) for m in log[self._taken[topic, number] :]]
+
+    def buyers(self) -> list[str]:
+        """Return who bought, in the order of the sales."""
+        return [sold.buyer_id for sold in self.records(SOLD, LeadSold)]
+
+    def unfilled(self) -> list[str]:
+        """Return the reasons of rights that ended without a buyer, in their order."""
+        return [end.reason for end in self.records(UNFILLED, RightUnfilled)]
 
     def table(self, stage: Stage, name: str) -> dict[str, Record]:
         """Return a table of all partitions."""
@@ -228,17 +268,3 @@ class Pipeline:
         if store is None:
             store = self._stores[stage.name, partition] = Store(stage.tables, CODEC.decode)
         return store
-
-    def _epoch(self, stage: Stage) -> HandEpoch:
-        return HandEpoch(self.now_ms, lambda partition: self._store(stage, partition))
-
-    def _end(self, stage: Stage, partition: int, epoch: HandEpoch, *, crash: bool = False) -> None:
-        if crash:
-            self._store(stage, partition).undo()
-            stage.forget(partition)
-            return
-        self._store(stage, partition).keep()
-        for topic, value, key, number, headers in epoch.outputs:
-            self.produce(topic, key, value, number, headers)
-        if self._follow:
-            self.follow_status()
