@@ -103,7 +103,7 @@ class Delivery(Stage):
         elif kind is BuyerCommand:
             turn.command(self._codec.decode_as(message.value, BuyerCommand))
         else:
-            raise Undecodable(f"a {kind.__name__} in a buyer's inbox")
+            raise Undecodable(f"not a record for a buyer's inbox: {kind.__name__}")
 
     def _turn(self, partition: int, epoch: Epoch) -> tuple[Turn, Desk]:
         """Return a turn at the partition's desk; a new desk first announces the standing of everyone."""
