@@ -8,16 +8,22 @@ once. Unreachable is `Unavailable` (what needs it waits); "no such id" is an ans
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import httpx
 
+from config.setting_problems import Problem, SettingsProblems
+from config.settings import Settings
 from config.settings_shown import without_password
 from schemas.avro_files import NAMESPACE, current_ids, self_contained
+from schemas.codec import Codec
 from schemas.errors import NeedsPerson, Unavailable
-from schemas.writers import SCHEMA_BYTES_MAX
+from schemas.writers import SCHEMA_BYTES_MAX, SchemaRefused, extra_schemas
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 #: An answer holds a schema as a JSON string, which escapes at most double its size.
@@ -27,9 +33,49 @@ UNKNOWN_FOR_S = 60.0
 UNKNOWN_MAX = 10_000
 #: After no answer, how long nobody asks again: a stage that waits must not hold up its worker with time-outs.
 REST_S = 1.0
+#: How long a worker that starts waits for its registry.
+START_WAIT_S = 60.0
 
 NOT_FOUND = 404
 CONFLICT = 409
+
+
+def open_codec(
+    settings: Settings,
+    *,
+    transport: httpx.BaseTransport | None = None,
+    monotonic_s: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> Codec:
+    """Return the codec that the settings ask for: extra schemas, a registry or none.
+
+    Waits for a registry that is away, at most START_WAIT_S; then raises Unavailable. Raises SettingsProblems for
+    extra schemas that cannot be used, NeedsPerson for a registry that refuses ours.
+    """
+    extra = _extra(settings)
+    if not settings.schema_registry:
+        return Codec(extra=extra)
+    timeout_s = settings.registry_timeout_ms / 1000
+    registry = Registry(settings.schema_registry, timeout_s, transport=transport, monotonic_s=monotonic_s)
+    give_up_at_s = monotonic_s() + START_WAIT_S
+    while True:
+        try:
+            return Codec(registry.own_ids(), extra, registry.lookup)
+        except Unavailable as away:
+            if monotonic_s() > give_up_at_s:
+                raise
+            log.warning("waiting: %s", away)
+            pause(REST_S)
+
+
+def _extra(settings: Settings) -> dict[int, dict[str, Any]]:
+    if settings.schemas_extra is None:
+        return {}
+    try:
+        return extra_schemas(settings.schemas_extra)
+    except SchemaRefused as refused:
+        right = "schemas named LeadReceived whose values Avro can read as ours"
+        raise SettingsProblems([Problem("LEADFLOW_SCHEMAS_EXTRA", f"holds {refused}", right)]) from None
 
 
 class Registry:

@@ -56,7 +56,7 @@ def extra_schemas(folder: Path) -> dict[int, dict[str, Any]]:
         except (SchemaRefused, ValueError, OSError) as error:
             problems.append(f"{path.name}: {error}")
     if problems:
-        raise SchemaRefused("LEADFLOW_SCHEMAS_EXTRA: " + "; ".join(problems))
+        raise SchemaRefused("; ".join(problems))
     return found
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from config.setting_problems import SettingsProblems
+from config.settings import Settings, load_settings
 from schemas.avro_files import current_ids, self_contained
 from schemas.codec import Codec, frame_of
 from schemas.errors import NeedsPerson, Unavailable, UnknownSchema
-from schemas.records import Pause
-from schemas.registry import ANSWER_BYTES_MAX, REST_S, UNKNOWN_FOR_S, Registry
-from schemas.served import respond
+from schemas.records import LeadReceived, Pause
+from schemas.registry import ANSWER_BYTES_MAX, REST_S, UNKNOWN_FOR_S, Registry, open_codec
 
 URL = "http://someone:hunter2@registry.example/apis"
 
@@ -140,13 +142,47 @@ def test_an_answer_that_is_no_usable_schema_makes_the_record_unknown(answer: htt
         codec.decode(frame_of(7) + b"x")
 
 
-def test_what_we_serve_is_what_we_read() -> None:
-    """Our own read-only registry answers a reader of the same kind."""
+# --- the codec of a process --------------------------------------------------------------------------------------
+
+
+def settings(**values: str) -> Settings:
+    return load_settings({f"LEADFLOW_{name.upper()}": value for name, value in values.items()})
+
+
+def test_without_a_registry_the_committed_ids_are_written() -> None:
+    assert open_codec(settings()).ids == current_ids()
+
+
+def test_with_a_registry_its_ids_are_written_and_unknown_ones_asked_for() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return found(self_contained("Pause"))
+        return httpx.Response(200, json={"id": 5})
+
+    codec = open_codec(settings(schema_registry=URL), transport=httpx.MockTransport(answer))
+    assert set(codec.ids.values()) == {5}
+    assert codec.record_type(frame_of(7) + b"x") is Pause
+
+
+def test_a_registry_that_comes_up_is_waited_for_and_one_that_does_not_is_given_up() -> None:
+    time, calls = Time(), []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        served = respond(request.url.path.removeprefix("/apis"))
-        return httpx.Response(served.status, content=served.body, headers={"Content-Type": served.content_type})
+        calls.append(request)
+        return silent(request) if len(calls) < 4 else httpx.Response(200, json={"id": len(calls)})
 
-    ours = registry(answer)
-    assert ours.lookup(current_ids()["LeadSold"]) == self_contained("LeadSold")
-    assert ours.lookup(7) is None
+    def pause(seconds: float) -> None:
+        time.now_s += seconds
+
+    given = settings(schema_registry=URL)
+    assert open_codec(given, transport=httpx.MockTransport(answer), monotonic_s=time, pause=pause).ids
+    with pytest.raises(Unavailable):
+        open_codec(given, transport=httpx.MockTransport(silent), monotonic_s=time, pause=pause)
+
+
+def test_extra_schemas_are_read_from_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "42.avsc").write_text(json.dumps({**self_contained("LeadReceived"), "namespace": "com.example"}))
+    assert open_codec(settings(schemas_extra=str(tmp_path))).record_type(frame_of(42) + b"x") is LeadReceived
+    (tmp_path / "43.avsc").write_text("{}")
+    with pytest.raises(SettingsProblems, match=r"LEADFLOW_SCHEMAS_EXTRA .*43\.avsc"):
+        open_codec(settings(schemas_extra=str(tmp_path)))
