@@ -22,6 +22,8 @@ from streams.timers import due, has_timers, next_due
 log = logging.getLogger(__name__)
 Judge = Callable[[Failure, bool], None]
 
+#: How often backlogs are weighed: 40 partitions cost more than a small epoch.
+_WEIGH_EVERY_MS = 20
 #: Polls of one linger; each returns at once when something is there.
 _LINGER_POLLS_MAX = 8
 #: Chunks of followed records read by one `open`.
@@ -98,6 +100,8 @@ class Opener:
         self._timed = {stage.name for stage in stages if has_timers(stage)}
         self._prepared = {stage.name for stage in stages if type(stage).prepare is not Stage.prepare}
         self._idle: set[str] = set()
+        self._regulated: tuple[Lane, ...] | None = None
+        self._weigh_at_ms = 0
         self._suspects_turn = False
         #: Stages held back, with the later stage they wait for; for readers of the state.
         self.held: dict[str, str] = {}
@@ -111,26 +115,32 @@ class Opener:
     # --- who may run ----------------------------------------------------------------------------------------
 
     def regulate(self) -> None:
-        """Decide which stages may run now, and tell the client what to pause."""
+        """Decide which stages may run now, and tell the client what to pause if that has changed."""
         now = self._clock.monotonic_ms()
+        idle = {s.name for s in self._stages if s.waits is not None or self._rests.resting(s.name, now)}
+        held = self.held
+        if now >= self._weigh_at_ms:
+            self._weigh_at_ms = now + _WEIGH_EVERY_MS
+            held = self._backlog.held(self._waiting(idle), now)
         running = self._assignment.running
-        self._idle = {
-            stage.name for stage in self._stages if stage.waits is not None or self._rests.resting(stage.name, now)
-        }
-        self.lag = self._client.waiting(self._assignment.lane_of)
+        if idle != self._idle or held != self.held or running is not self._regulated or self._suspects:
+            self._idle, self.held, self._regulated = idle, held, running
+            sources = [(lane.stage.name, source) for lane in running for source in lane.sources]
+            paused = {source for stage, source in sources if not self._may_run(stage) or self._overfull(source)}
+            self._pauses.set(paused, self._assignment.lane_of)
+            if self._suspects:
+                self._regulated = ()
+
+    def _waiting(self, idle: set[str]) -> dict[str, int]:
+        """Return how many records wait for each stage that is not idle."""
+        self.lag = lag = self._client.waiting(self._assignment.lane_of)
         waiting: dict[str, int] = {}
-        for lane in running:
-            if lane.stage.name not in self._idle:
-                count = sum(self.lag.get(source, 0) + self._intake.count(source) for source in lane.sources)
-                waiting[lane.stage.name] = waiting.get(lane.stage.name, 0) + count
-        self.held = self._backlog.held(waiting, now)
-        paused = {
-            source
-            for lane in running
-            for source in lane.sources
-            if lane.stage.name in self._idle or lane.stage.name in self.held or self._overfull(source)
-        }
-        self._pauses.set(paused, self._assignment.lane_of)
+        for lane in self._assignment.running:
+            name = lane.stage.name
+            if name not in idle:
+                count = sum(lag.get(source, 0) + self._intake.count(source) for source in lane.sources)
+                waiting[name] = waiting.get(name, 0) + count
+        return waiting
 
     def _overfull(self, partition: TopicPartition) -> bool:
         """A suspect's records wait for epochs of their own; more of them would only fill memory."""
