@@ -2,12 +2,13 @@
 
 A condition is a tree of tests on single fields, joined by all, any and not. Values are canonical strings (true and
 false, decimal points, ISO dates); `grade` is a field like the others, given apart. Every test fails on an absent
-(missing, None or empty) value, except "is absent"; so `not: {state: CA}` holds for a lead without a state. A value
-that cannot be read as its kind (the plan's types changed since) counts as absent: a condition never raises.
+(missing, None or empty) value, except "is absent"; so `not: {state: CA}` holds for a lead without a state. What
+should be a number or date and is none (the plan's types changed since) counts as absent: a condition never raises.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
@@ -20,6 +21,8 @@ GRADE = "grade"
 
 Key = str | int | Decimal
 Values = Mapping[str, str]
+#: ISO dates compare as their texts do, if they are ISO dates.
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Predicate = Callable[[Values, str], bool]
 
 
@@ -74,10 +77,12 @@ def key_of(kind: str, text: str | None) -> Key | None:
     """Return what a canonical string compares by; None for an absent value or one that is not of its kind."""
     if not text:
         return None
-    if kind == "exact" or kind == "date":
+    if kind == "exact":
         return text
     if kind == "fold":
         return text.casefold()
+    if kind == "date":
+        return text if _DATE.fullmatch(text) else None
     return _number(text)
 
 

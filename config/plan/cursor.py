@@ -41,10 +41,6 @@ class Cursor:
         """Tell that this is wrong: `what` it is, and what would be right."""
         self.problems.append(Problem(self.place.file, self.place.line, self.path, what, fix))
 
-    def is_text(self) -> bool:
-        """Say whether a single value stands here."""
-        return isinstance(self.node, Text)
-
     def is_list(self) -> bool:
         """Say whether a list stands here."""
         return isinstance(self.node, Sequence)

@@ -150,6 +150,7 @@ def test_fields_that_are_read_are_known() -> None:
         ("exact", None, None),
         ("fold", "STRASSE", "strasse"),
         ("date", "2026-06-02", "2026-06-02"),
+        ("date", "soon", None),
     ],
 )
 def test_key_of_a_value(kind: str, text: str | None, key: object) -> None:
