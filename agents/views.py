@@ -15,10 +15,8 @@ from config.plan.compiled import CompiledPlan, compile_plan
 from schemas.codec import Codec
 from schemas.errors import LeadflowError
 from schemas.records import Pause, PlanVersion
+from schemas.topics import PAUSES, PLAN
 from streams.stage import Message
-
-PLAN_TOPIC = "internal.plan"
-PAUSES_TOPIC = "internal.pauses"
 
 #: A pause without an end.
 UNTIL_RESUMED = -1
@@ -39,7 +37,7 @@ class PlanView:
 
     def apply(self, message: Message) -> None:
         """Take in a record of `internal.plan`. Older versions than the one in force are left aside."""
-        where = f"{PLAN_TOPIC}-{message.partition}@{message.offset}"
+        where = f"{PLAN}-{message.partition}@{message.offset}"
         try:
             record = self._codec.decode_as(message.value or b"", PlanVersion)
             if self._plan is not None and record.version <= self._plan.version:
@@ -80,7 +78,7 @@ class PauseView:
 
     def apply(self, message: Message) -> None:
         """Take in a record of `internal.pauses`; the last one of a key counts, a tombstone resumes."""
-        where = f"{PAUSES_TOPIC}-{message.partition}@{message.offset}"
+        where = f"{PAUSES}-{message.partition}@{message.offset}"
         try:
             if message.value is None:
                 kind, _, id_ = (message.key or b"").decode().partition("/")

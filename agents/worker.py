@@ -11,14 +11,13 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import redis
 from faust import Worker as FaustWorker
 
 from agents.dedup.claims import Claims
 from agents.dedup.hashes import Hashes
 from agents.dedup.rebuild import ClientLog, Rebuilder
 from agents.dedup.stage import DedupStage
-from agents.dedup.store import RedisStore
+from agents.dedup.store import RedisStore, connect
 from agents.delivery.stage import Delivery
 from agents.routing.stage import Routing
 from agents.scoring.stage import ScoringStage
@@ -140,18 +139,20 @@ class Parts:
 
     def _intake(self, slips: Slips) -> DedupStage:
         settings = self.settings
-        store = RedisStore(_redis(settings), settings.prefix)
+        timeout_s = settings.redis_timeout_ms / 1000
+        store = RedisStore(connect(settings.redis, timeout_s), settings.prefix)
 
         def open_unique(value: bytes) -> tuple[Slip, Lead]:
             slip, _, body = slips.open_unique(value)
             return slip, slips.lead_of(body)
 
+        rebuilder = Rebuilder(store, ClientLog(lambda: self._cluster.client), open_unique, self.clock.now_ms)
         return DedupStage(
             self.codec,
             slips,
             self.plans,
             self._pauses,
-            Claims(store, Rebuilder(store, ClientLog(lambda: self._cluster.client), open_unique, self.clock.now_ms)),
+            Claims(store, rebuilder, timeout_s),
             Hashes(settings.hash_key_bytes),
             _unnamed(self.metrics.outcomes("dedup")),
             lambda: pause_reason(settings.data),
@@ -175,12 +176,6 @@ class Parts:
         engine.follow(BUYER_STATUS, self._status.apply)
         self.metrics.watch(engine.state)
         return engine
-
-
-def _redis(settings: Settings) -> redis.Redis:
-    """Return a client that answers or fails within the time that a `prepare` has."""
-    timeout_s = settings.redis_timeout_ms / 1000
-    return redis.Redis.from_url(settings.redis, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
 
 
 def _unnamed(count: Callable[[str, str], None]) -> Callable[[str, str, str, str], None]:

@@ -23,6 +23,7 @@ from agents.dedup.store import Seal, Store
 from agents.dedup.validate import values_of
 from schemas.errors import LeadflowError, Unavailable, Undecodable
 from schemas.records import Lead, Slip
+from schemas.topics import UNIQUE
 from streams.client import Client
 from streams.stage import Message, TopicPartition
 
@@ -32,7 +33,6 @@ CHUNK_ROWS = 500
 #: Empty chunks in a row, about 0.1 s each, until a rebuild gives up behind an open transaction or a broker away.
 PATIENCE_CHUNKS = 600
 _CLOSE_S = 5.0
-_SOURCE = "leads.unique"
 _OVERTAKEN = "the claims were lost again, or another worker took the rebuild over"
 
 #: Read a unique lead's slip and lead from the bytes of its record.
@@ -60,15 +60,15 @@ class ClientLog:
     def bounds(self) -> Mapping[int, tuple[int, int]]:
         """See `UniqueLog.bounds`. Raises Unavailable while the topic is not there."""
         client = self._client()
-        count = client.partition_counts([_SOURCE]).get(_SOURCE, 0)
+        count = client.partition_counts([UNIQUE]).get(UNIQUE, 0)
         if count == 0:
-            raise Unavailable(f"{_SOURCE} is not there yet")
-        found = client.log_bounds([TopicPartition(_SOURCE, at) for at in range(count)])
+            raise Unavailable(f"{UNIQUE} is not there yet")
+        found = client.log_bounds([TopicPartition(UNIQUE, at) for at in range(count)])
         return {partition.partition: bounds for partition, bounds in found.items()}
 
     def read(self, partition: int, start: int, end: int, cancelled: Callable[[], bool]) -> Iterable[list[Message]]:
         """See `UniqueLog.read`."""
-        return self._client().read(TopicPartition(_SOURCE, partition), start, end, cancelled)
+        return self._client().read(TopicPartition(UNIQUE, partition), start, end, cancelled)
 
 
 def in_thread(work: Callable[[], None]) -> None:
@@ -159,14 +159,14 @@ class Rebuilder:
 
     def _copy(self, need: PlanClaims, owner: str, seal: Seal) -> None:
         """Claim the whole log again. Raises Unavailable when it was stopped, or lock or generation went elsewhere."""
-        bounds = self._log.bounds()
+        bounds = {partition: (start, end) for partition, (start, end) in self._log.bounds().items() if start < end}
         total = sum(end - start for start, end in bounds.values()) or 1
         done = waited = 0
         for partition, (start, end) in bounds.items():
             for messages in self._log.read(partition, start, end, self._closing.is_set):
                 waited = 0 if messages else waited + 1
                 if waited > self._patience:
-                    raise Unavailable(f"{_SOURCE}-{partition} could not be read to its end: a transaction is open")
+                    raise Unavailable(f"{UNIQUE}-{partition} could not be read to its end: a transaction is open")
                 self._restore(need, seal, messages)
                 if messages:
                     self._progress = f"{100 * (done + messages[-1].offset - start) // total} %"

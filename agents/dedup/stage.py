@@ -16,14 +16,12 @@ from agents.dedup.keys import Claimant, Row
 from agents.dedup.store import Seal
 from agents.views import PauseView, PlanView
 from schemas.codec import Codec
-from schemas.errors import EpochLost, Unavailable
+from schemas.errors import EpochLost, LeadflowError, Unavailable
 from schemas.reasons import Reason
 from schemas.records import LeadReceived, LeadRejected, Slip
 from schemas.slip import Slips
+from schemas.topics import RECEIVED, REJECTED, UNIQUE
 from streams.stage import Batch, Epoch, Message, Stage
-
-UNIQUE = "leads.unique"
-REJECTED = "leads.rejected"
 
 #: Told of each lead as it is written down: stage, outcome, reason ("" when unique), campaign ("" when not an id).
 #: An epoch that is undone has been told of too.
@@ -49,7 +47,7 @@ class DedupStage(Stage):
     """Intake. Waits while no plan is in force and while claims are being rebuilt."""
 
     name = "dedup"
-    sources = ("leads.received",)
+    sources = (RECEIVED,)
 
     def __init__(
         self,
@@ -62,7 +60,18 @@ class DedupStage(Stage):
         on_outcome: OnOutcome | None = None,
         intake_paused: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._intake_paused = intake_paused
+        """Put the parts together.
+
+        Args:
+            codec: decodes what is received.
+            slips: seals what is unique.
+            plans: the plan in force.
+            pauses: suppliers and campaigns paused by hand.
+            claims: who was seen before.
+            hashes: the keyed hashes of slips and claims.
+            on_outcome: told of each lead.
+            intake_paused: why no lead may be taken in on this machine now (its disk is full), or None.
+        """
         self._codec = codec
         self._slips = slips
         self._plans = plans
@@ -70,6 +79,7 @@ class DedupStage(Stage):
         self._claims = claims
         self._hashes = hashes
         self._told = on_outcome
+        self._intake_paused = intake_paused
         self._rules: Rules | None = None
         self._refused_version = 0
         self._problem = ""
@@ -108,7 +118,13 @@ class DedupStage(Stage):
             self._claim(rows, claimants, rules)
 
     def _claim(self, rows: list[Row], claimants: list[tuple[int, int]], rules: Rules) -> None:
-        seal, earlier = self._claims.claim(rows, rules.claims)
+        try:
+            seal, earlier = self._claims.claim(rows, rules.claims)
+        except LeadflowError:
+            raise
+        except Exception as error:
+            # No lead is to blame, so none may be set aside for it: the stage rests and says what is wrong.
+            raise Unavailable(f"claiming failed in a way nobody foresaw: {type(error).__name__}") from error
         for position, before in earlier.items():
             partition, offset = claimants[position]
             found = self._prepared[partition].found

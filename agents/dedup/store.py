@@ -45,7 +45,7 @@ class Found(NamedTuple):
 
 
 class Store(Protocol):
-    """Claims and their generation. Every step is atomic, takes at most `CALL_TIMEOUT_S`, and raises Unavailable."""
+    """Claims and their generation. Every step is atomic, takes at most a set time, and raises Unavailable."""
 
     def look(self) -> Seen:
         """Return the state of the generation. Raises Unavailable also when claims could be evicted."""
@@ -80,12 +80,12 @@ class Store(Protocol):
         ...
 
 
-def connect(url: str) -> redis.Redis:
+def connect(url: str, timeout_s: float = CALL_TIMEOUT_S) -> redis.Redis:
     """Return a client that never waits long and never retries on its own: the stage rests and tries again."""
     return redis.Redis.from_url(
         url,
-        socket_timeout=CALL_TIMEOUT_S,
-        socket_connect_timeout=CALL_TIMEOUT_S,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
     )
 

@@ -11,9 +11,8 @@ from config.plan.compiled import CompiledPlan
 from schemas.errors import EpochLost, Unavailable
 from schemas.records import Slip
 from schemas.slip import Slips
+from schemas.topics import SCORED, UNIQUE
 from streams.stage import Batch, Epoch, Message, Stage
-
-SCORED = "leads.scored"
 
 #: Told of each lead as it is written down: stage, outcome, grade, campaign. An epoch that is undone was told of too.
 OnOutcome = Callable[[str, str, str, str], None]
@@ -31,7 +30,7 @@ class ScoringStage(Stage):
     """Scoring. Waits while no plan is in force, and for a plan that intake has seen and this worker has not."""
 
     name = "scoring"
-    sources = ("leads.unique",)
+    sources = (UNIQUE,)
 
     def __init__(self, slips: Slips, plans: PlanView, on_outcome: OnOutcome | None = None) -> None:
         self._slips = slips
