@@ -57,6 +57,6 @@ def field_problem(name: str, error: Mapping[str, Any], right: str, *, secret: bo
 
 def unknown_problem(variable: str, known: Iterable[str]) -> Problem:
     """Say that there is no such setting, and which one may have been meant."""
-    near = get_close_matches(variable, list(known), n=1, cutoff=0.7)
+    near = get_close_matches(variable.upper(), list(known), n=1, cutoff=0.7)
     right = f"{near[0]}, if that is meant" if near else "to unset it; `leadflow settings` lists what there is"
     return Problem(variable, "is no setting of leadflow", right)

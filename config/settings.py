@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     redis: str = Field(
         "",
         pattern=r"^(redis|rediss|unix)://\S+$",
-        repr=False,
+        repr=False,  # may hold a password
         title="a URL such as redis://127.0.0.1:6379/0",
         description="Redis or Valkey that holds the claims. Default: the running cluster of LEADFLOW_DATA.",
     )
@@ -261,7 +261,8 @@ def _validated(values: Mapping[str, Any]) -> tuple[Settings, list[Problem]]:
 
 
 def _in_words(field: str, error: Any) -> Problem:
-    return field_problem(field, error, Settings.model_fields[field].title or "", secret=is_secret(field))
+    info = Settings.model_fields[field]
+    return field_problem(field, error, info.title or "", secret=is_secret(field) or not info.repr)
 
 
 def _clashes(settings: Settings) -> list[Problem]:
