@@ -59,6 +59,30 @@ def roll(counters: Counters | None, moment: Moment, now_ms: int) -> Counters:
     )
 
 
+def align(counters: Counters | None, of_buyer: Counters) -> Counters:
+    """Return a contract's counters in its buyer's windows: a sale counts for both in the same ones.
+
+    `of_buyer` is rolled. Every sale of a contract counts for its buyer too, so the buyer's windows are never behind;
+    where the contract's are, nothing was sold in the buyer's.
+    """
+    if counters is None:
+        counters = _NOTHING
+    elif (
+        counters.hour.start_at == of_buyer.hour.start_at
+        and counters.day.start_at == of_buyer.day.start_at
+        and counters.week.start_at == of_buyer.week.start_at
+        and counters.month.start_at == of_buyer.month.start_at
+    ):
+        return counters
+    return Counters(
+        _aligned(counters.hour, of_buyer.hour),
+        _aligned(counters.day, of_buyer.day),
+        _aligned(counters.week, of_buyer.week),
+        _aligned(counters.month, of_buyer.month),
+        counters.total,
+    )
+
+
 def count(counters: Counters, price_minor: int) -> Counters:
     """Return rolled counters with one more sale in every window."""
     return Counters(
@@ -113,6 +137,10 @@ def _rolled(old: Count, start_at: int, end_at: int, now_ms: int) -> Count:
     if now_ms < old.end_at:
         return old
     return Count(start_at if start_at > old.start_at else old.end_at, end_at, 0, 0)
+
+
+def _aligned(old: Count, of_buyer: Count) -> Count:
+    return old if old.start_at == of_buyer.start_at else Count(of_buyer.start_at, of_buyer.end_at, 0, 0)
 
 
 def _plus(window: Count, price_minor: int) -> Count:

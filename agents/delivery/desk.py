@@ -12,7 +12,7 @@ from agents.delivery.announce import news_of
 from schemas.records import BuyerState, BuyerStatus
 from streams.stage import Table
 from tables.buyers import BuyerRules, rules_of
-from tables.caps import buyer_key, contract_key, roll
+from tables.caps import align, buyer_key, contract_key, roll
 from tables.status import Standing, announcement, next_change, standing_of
 
 #: Tells the routers how a contract stands.
@@ -91,7 +91,7 @@ class Desk:
         of_buyer = roll(self._caps.get(buyer_key(buyer_id)), moment, now_ms)
         return {
             contract_id: standing_of(
-                rules, contract_id, roll(self._caps.get(contract_key(contract_id)), moment, now_ms), of_buyer, now_ms
+                rules, contract_id, align(self._caps.get(contract_key(contract_id)), of_buyer), of_buyer, now_ms
             )
             for contract_id in dict.fromkeys([*rules.contracts, *said])
         }

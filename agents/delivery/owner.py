@@ -7,7 +7,7 @@ from typing import NamedTuple
 from schemas.reasons import Reason
 from schemas.records import Candidate, Cap, CapUse, Counters, Entry, Windows
 from tables.buyers import BuyerRules, ContractRules, pause_of
-from tables.caps import count, first_full, roll, used, uses, windows_of
+from tables.caps import align, count, first_full, roll, used, uses, windows_of
 from tables.entries import has_lead
 from tables.status import cap_reason
 
@@ -88,7 +88,8 @@ def _by_caps(
     if test:
         return Sale(0, moment.starts, (), None, None)
     price = candidate.price_minor
-    of_contract, of_buyer = roll(books.of_contract, moment, now_ms), roll(books.of_buyer, moment, now_ms)
+    of_buyer = roll(books.of_buyer, moment, now_ms)
+    of_contract = align(books.of_contract, of_buyer)
     full = first_full(of_contract, contract.caps, price)
     if full is not None:
         return _refused_by("contract", full, of_contract, price)

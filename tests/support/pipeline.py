@@ -230,6 +230,10 @@ class Pipeline:
         found = [CODEC.decode(message.value or b"") for log in self.logs(topic) for message in log]
         return [record for record in found if isinstance(record, kind)]
 
+    def has_more(self, topic: str, partition: int) -> bool:
+        """Return whether anything waits in a partition."""
+        return self._taken[topic, partition] < len(self.logs(topic)[partition])
+
     def waiting(self, topic: str) -> list[Message]:
         """Return what no stage has taken from a topic."""
         return [m for number, log in enumerate(self.logs(topic)) for m in log[self._taken[topic, number] :]]

@@ -70,6 +70,17 @@ def test_windows_start_later_than_the_ones_before_whatever_the_zone() -> None:
     assert after.week.start_at > counters.week.start_at
 
 
+def test_a_contract_counts_in_the_windows_of_its_buyer() -> None:
+    """Another contract has opened the next window, and the clock went back: the sale is in one window for both."""
+    of_contract = sold(None, NOW, times=3)
+    of_buyer = sold(sold(None, NOW, times=3), NOW + HOUR)
+    aligned = caps.align(of_contract, rolled(of_buyer, NOW))
+    assert (aligned.hour.leads, aligned.hour.start_at) == (0, of_buyer.hour.start_at)
+    assert (aligned.day.leads, aligned.total.leads) == (3, 3)
+    assert caps.align(of_contract, of_contract) is of_contract
+    assert caps.windows_of(caps.align(None, of_buyer)) == caps.windows_of(of_buyer)
+
+
 @pytest.mark.parametrize(("used", "refused"), [(4, False), (5, True), (6, True)])
 def test_leads_are_refused_when_used_reaches_the_limit(used: int, refused: bool) -> None:
     counters = sold(None, NOW, times=used)
