@@ -169,8 +169,8 @@ def test_state_kept_over_a_revoke_is_read_on_not_read_again(world: World) -> Non
     second.engine.stop()
     world.settle(first)
     assert len(first.engine.state().running) == 4
-    assert starts == complete
-    assert min(starts.values()) > 0
+    assert set(starts) == {0, 1}
+    assert all(starts[number] >= complete[number] > 0 for number in starts)
     world.send("a", "k1", partition=1)
     world.settle(first)
     assert "k1=4" in world.out()

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from streams.stage import Batch, Epoch, Stage
 
 WAIT_S = 10.0
 RECORDS = 200
+POISON = b"7777"
 
 
 class Echo(Stage):
@@ -39,24 +41,31 @@ class Echo(Stage):
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.threads: set[str] = set()
-        self.busy = 0
+        self.lock = threading.Lock()
         self.raises: BaseException | None = None
 
     def prepare(self, batches: object) -> None:
-        self.busy += 1
-        assert self.busy == 1, "prepare ran while agents ran"
-        self.threads.add(threading.current_thread().name)
-        self.busy -= 1
+        with self._alone():
+            self.threads.add(threading.current_thread().name)
 
     def process(self, batch: Batch, epoch: Epoch) -> None:
-        self.busy += 1
-        assert self.busy == 1, "two hooks at once"
-        if self.raises is not None:
-            raise self.raises
-        self.batches.append(batch)
-        for message in batch.messages:
-            epoch.emit("out", message.value or b"", "k")
-        self.busy -= 1
+        with self._alone():
+            if self.raises is not None:
+                raise self.raises
+            self.batches.append(batch)
+            for message in batch.messages:
+                if message.value == POISON:
+                    raise ValueError("a bug")
+                epoch.emit("out", message.value or b"", "k")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Fail when a hook of the other thread runs at the same time."""
+        assert self.lock.acquire(blocking=False), "two hooks at once"
+        try:
+            yield
+        finally:
+            self.lock.release()
 
 
 @dataclass
@@ -185,10 +194,10 @@ def test_what_ends_the_process_ends_it_with_its_code_and_commits_nothing(
 
 
 def test_an_error_of_a_stage_is_the_engines_to_judge_not_the_apps(world: World) -> None:
-    world.stage.raises = ValueError("a bug")
-    world.run(lambda: len(world.broker.records("a.dead")) > 0)
+    world.broker.send("a", POISON, b"k")
+    world.run(lambda: len(out(world)) >= RECORDS and len(world.broker.records("a.dead")) > 0)
     assert world.exits == []
-    assert out(world) == []
+    assert out(world) == list(range(RECORDS))
 
 
 def test_a_cluster_that_is_away_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
