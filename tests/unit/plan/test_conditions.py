@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from config.plan.conditions import (
     EVERYTHING,
@@ -157,11 +157,13 @@ def test_key_of_a_value(kind: str, text: str | None, key: object) -> None:
     assert key_of(kind, text) == key
 
 
+@settings(max_examples=60, deadline=None)  # the machine may be busy
 @given(conditions, leads(), grades)
 def test_explanation_agrees_with_the_predicate(condition: Condition, values: Values, grade: str) -> None:
     assert (first_failing(condition, values, grade) is None) is compile_condition(condition)(values, grade)
 
 
+@settings(max_examples=60, deadline=None)  # the machine may be busy
 @given(conditions, leads(), grades)
 def test_not_is_the_opposite(condition: Condition, values: Values, grade: str) -> None:
     holds = compile_condition(condition)(values, grade)

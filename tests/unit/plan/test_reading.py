@@ -61,7 +61,7 @@ def test_billion_laughs_are_refused_at_the_first_alias() -> None:
 
 
 def test_depth_is_limited() -> None:
-    deep = "[" * 5_000 + "]" * 5_000
+    deep = "[" * 200 + "]" * 200
     assert _problem({"p.yaml": f"key: {deep}\n"}) == f"p.yaml:1: more than {DEPTH_MAX} levels inside each other"
 
 
