@@ -19,10 +19,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from console.cluster.jars import class_path
 from console.cluster.kafka import KafkaServer
 from console.cluster.valkey import ValkeyServer
+
+# A busy machine is no fault of the example that met it.
+settings.register_profile("leadflow", deadline=None)
+settings.load_profile("leadflow")
 
 KAFKA_FIXTURES = {"kafka", "kafka_server", "own_kafka"}
 VALKEY_FIXTURES = {"valkey", "valkey_server", "own_valkey"}

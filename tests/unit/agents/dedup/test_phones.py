@@ -51,14 +51,13 @@ digits = st.text("0123456789", min_size=3, max_size=3)
 likely = st.integers(200, 999).map(str)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(FORMS), likely | digits, likely | digits, st.integers(0, 9999).map("{:04}".format))
 def test_the_short_way_gives_the_verdict_of_the_library(form: str, area: str, exchange: str, line: str) -> None:
     value = form.format(area, exchange, line)
     assert ours(value) == by_library(value)
 
 
-@settings(deadline=None)
 @given(st.text("0123456789+-(). x", max_size=24))
 def test_any_other_form_gives_the_verdict_of_the_library(value: str) -> None:
     assert ours(value.strip()) == by_library(value.strip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.dedup.fields import compile_field
@@ -139,7 +139,6 @@ def test_what_a_field_remembers_is_bounded() -> None:
 hostile = st.none() | st.text(max_size=60)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([r.name for r in RULES] + ["more"]), hostile), st.text(max_size=20))
 def test_no_lead_makes_validation_stumble(values: dict[str, str | None], name: str) -> None:
     columns = {key: value for key, value in values.items() if key in LeadReceived.__struct_fields__}
