@@ -55,5 +55,5 @@ def test_no_function_is_longer_than_60_lines() -> None:
 
 
 def test_every_package_folder_is_a_package() -> None:
-    folders = {path.parent for path in tracked(*PACKAGES, "tests") if path.suffix == ".py"}
+    folders = {path.parent for path in tracked(*PACKAGES, "tests/support") if path.suffix == ".py"}
     assert sorted(str(folder.relative_to(ROOT)) for folder in folders if not (folder / "__init__.py").exists()) == []
