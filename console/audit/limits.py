@@ -51,7 +51,8 @@ def _terms(buyer: dict[str, Any], week_starts: int) -> Terms:
 
 
 def _limits(holder: dict[str, Any]) -> tuple[Limit, ...]:
-    return tuple(Limit(measure, window, limit) for measure, window, limit in holder.get("caps", ()))
+    """Read caps as plans write them: [measure, window, limit]."""
+    return tuple(Limit(*cap) for cap in holder.get("caps", ()))
 
 
 def window_of(sale: LeadSold, window: str) -> int:

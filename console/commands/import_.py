@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from config.plan.compiled import CompiledPlan
 from console.importing.mapping import ColumnMap, MappingProblem, Origin, guess, parse_asked
@@ -23,6 +24,8 @@ from console.screen import agree, progress, screen, table
 
 #: Rows shown before the question.
 SHOWN_ROWS = 5
+#: Columns of the screen for names, and for each row's values: 80 in all.
+NAME_COLUMN, VALUE_COLUMN = 19, 8
 #: Kinds of fault shown; the rest are counted.
 SHOWN_FAULTS = 12
 
@@ -121,11 +124,17 @@ def _open(
 def show_mapping(console: Console, source: File) -> None:
     """Print how the file is written, what each column is taken for, and the first rows, persons masked."""
     console.print(f"[bold]{source.path}[/bold]: {source.form}")
-    mapped = table("column", "field", *(f"row {number}" for number in range(1, SHOWN_ROWS + 1)))
     rows = list(islice((row for row in source.rows() if isinstance(row, Row)), SHOWN_ROWS))
+    mapped = table("column", "field", *(f"row {number}" for number in range(1, len(rows) + 1)))
+    for column in mapped.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
+    for column in mapped.columns[:2]:
+        column.max_width = NAME_COLUMN
+    for column in mapped.columns[2:]:
+        column.max_width = VALUE_COLUMN
     for index, field in source.columns.fields:
-        values = [mask(field, row.values[index].strip())[:14] for row in rows]
-        mapped.add_row(source.columns.columns[index], field, *values)
+        values = [mask(field, row.values[index].strip()) for row in rows]
+        mapped.add_row(*map(Text, (source.columns.columns[index], field, *values)))
     console.print(mapped)
     if source.columns.unused:
         console.print(f"not used: {', '.join(source.columns.unused)}", style="dim")

@@ -7,7 +7,7 @@ supplier, score, payout, margin or other buyer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ from schemas.reasons import Reason
 from schemas.records import BuyerLead, CapUse, Lead, LeadReceived, LeadRejected, LeadSold, RightUnfilled, Slip, Step
 
 _MILLISECONDS = re.compile(r"\b1\d{12}\b")
+#: Numbers in the detail of a budget's step; those of a date have hyphens, colons or dots around them.
+_AMOUNTS = re.compile(r"(?<![\d:.-])\b\d+\b(?![\d:.-])")
 #: Characters shown of a long text such as the words of a consent.
 TEXT_MAX = 160
 
@@ -49,12 +51,13 @@ def tell(story: Story, *, unmask: bool = False) -> list[Section]:
     """Return the whole story, for those who may see everything but persons."""
     sections = [
         _came_in(story, unmask),
-        *_checked(story),
+        *_unique(story),
         *_scored(story),
         *_contracts(story, unmask),
         *_tried(story),
         *_sold(story),
         *_ended(story),
+        *_rejected(story),
         *_dead(story),
     ]
     return [section for section in sections if section.lines]
@@ -82,7 +85,7 @@ def tell_buyer(story: Story, buyer_id: str, *, unmask: bool = False) -> list[Sec
         section.say("not sold", "to this buyer")
         for step in _unique_steps(story):
             if step.buyer_id == buyer_id:
-                section.say(step.contract_id, _said(step, zones))
+                section.say(step.contract_id, _said(step, plan))
         for answer in _answers(story):
             if answer.contract.buyer_id == buyer_id and answer.failing is not None and answer.failing.test != GRADE:
                 section.say(answer.contract.contract_id, _why_not(answer.failing, _plain(story), unmask))
@@ -153,9 +156,10 @@ def _person(lead: Lead, unmask: bool) -> str:
 # --- what was decided about it ------------------------------------------------------------------------------------
 
 
-def _checked(story: Story) -> Iterator[Section]:
+def _rejected(story: Story) -> Iterator[Section]:
+    """Why it went no further; of a lead that was unique, each time that it came in again."""
     for fact in sorted(story.rejected, key=lambda fact: fact.rejected_at):
-        section = Section(f"rejected: {fact.reason}")
+        section = Section(f"{'came in again' if story.unique else 'rejected'}: {fact.reason}")
         section.say("when", f"{utc(fact.rejected_at)}, by {fact.stage}, plan {fact.plan_version}")
         for fault in fact.faults:
             section.say(fault.field, f"{fault.detail} ({fault.code})")
@@ -166,8 +170,6 @@ def _checked(story: Story) -> Iterator[Section]:
         elif fact.reason == Reason.REPEAT:
             section.say("found", f"the very same lead: {_earlier(fact)}")
         yield section
-    if story.unique is not None:
-        yield _unique(story, story.unique.slip)
 
 
 def _earlier(fact: LeadRejected) -> str:
@@ -175,7 +177,10 @@ def _earlier(fact: LeadRejected) -> str:
     return f"{lead}, received {utc(fact.earlier_at)}, leads.received-{fact.earlier_partition}@{fact.earlier_offset}"
 
 
-def _unique(story: Story, slip: Slip) -> Section:
+def _unique(story: Story) -> Iterator[Section]:
+    if story.unique is None:
+        return
+    slip = story.unique.slip
     section = Section("valid and not seen before")
     section.say("when", f"{utc(slip.unique_at)}, plan {slip.plan_version}")
     for note in slip.notes:
@@ -187,7 +192,7 @@ def _unique(story: Story, slip: Slip) -> Section:
         days = rule.within_ms / 86_400_000
         section.say("dedupe", f"no lead with the same {f' {_joint(rule.match)} '.join(rule.of)} within {days:g} days")
     section.say("sell by", utc(slip.sell_by))
-    return section
+    yield section
 
 
 def _joint(match: str) -> str:
@@ -252,9 +257,9 @@ def _why_not(failing: Failing, plain: frozenset[str], unmask: bool) -> str:
 def _tried(story: Story) -> Iterator[Section]:
     """Who declined or was passed over, in order; what all rights of the lead met alike is said once."""
     section = Section("declined or passed over")
-    zones = _zones(story.plan())
+    plan = story.plan()
     for step in _unique_steps(story):
-        section.say(step.contract_id, _said(step, zones))
+        section.say(step.contract_id, _said(step, plan))
     yield section
 
 
@@ -264,9 +269,13 @@ def _unique_steps(story: Story) -> list[Step]:
     return sorted(steps, key=lambda step: step.at)
 
 
-def _said(step: Step, zones: Mapping[str, str]) -> str:
+def _said(step: Step, plan: CompiledPlan | None) -> str:
+    """Say one step in words: times instead of milliseconds, amounts instead of minor units."""
     detail = _MILLISECONDS.sub(lambda found: utc(int(found[0])), step.detail)
-    return f"{utc(step.at)}{_local(step.at, zones.get(step.buyer_id))} {step.reason}{f': {detail}' if detail else ''}"
+    if plan is not None and step.reason in (Reason.BUYER_BUDGET, Reason.CONTRACT_BUDGET):
+        detail = _AMOUNTS.sub(lambda found: money(int(found[0]), plan.currency), detail)
+    zone = _zones(plan).get(step.buyer_id)
+    return f"{utc(step.at)}{_local(step.at, zone)} {step.reason}{f': {detail}' if detail else ''}"
 
 
 def _local(at_ms: int, zone: str | None) -> str:

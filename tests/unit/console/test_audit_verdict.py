@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+import config.plan.samples as samples
+from config.plan.canonical import to_json
+from config.plan.check import load_plan
 from console.audit.evidence import Delivery, Evidence, Received, Unique
 from console.audit.limits import Limit, misplaced, terms_of
 from console.audit.verdict import Kind, judge
-from schemas.records import DeadLetter, LeadClosed, LeadRejected, LeadSold, RightUnfilled, Windows
+from schemas.records import DeadLetter, LeadSold
+from tests.unit.console.facts import NOON, WINDOWS, closed, ms, rejected, sale, unfilled
 
 replace: Callable[..., Any] = msgspec.structs.replace
 HOUR = 3_600_000
 
 
-def ms(text: str) -> int:
-    return int(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)
-
-
-NOON = ms("2026-06-02T12:30:00-07:00")
-WINDOWS = Windows(
-    ms("2026-06-02T12:00:00-07:00"),
-    ms("2026-06-02T00:00:00-07:00"),
-    ms("2026-06-01T00:00:00-07:00"),
-    ms("2026-06-01T00:00:00-07:00"),
-)
-
-
 def plan(day_cap: int, spend: int | None = None) -> str:
-    caps = [{"measure": "leads", "window": "day", "limit": day_cap}]
-    caps += [{"measure": "spend", "window": "day", "limit": spend}] if spend else []
+    caps = [["leads", "day", day_cap]] + ([["spend", "day", spend]] if spend else [])
     contract = {"id": "sunco-solar", "caps": [], "price": [{"minor": 5500}, {"minor": 4200}]}
     buyer = {"id": "sunco", "time_zone": "America/Los_Angeles", "caps": caps, "contracts": [contract]}
     other = {
@@ -44,111 +34,6 @@ def plan(day_cap: int, spend: int | None = None) -> str:
         "contracts": [{**contract, "id": "bright-solar"}],
     }
     return json.dumps({"buyers": [buyer, other]})
-
-
-def sale(lead: int, index: int = 0, buyer: str = "sunco", version: int = 1) -> LeadSold:
-    return LeadSold(
-        sale_id=f"sale-{lead}-{index}-{buyer}",
-        lead_id=f"lead-{lead}",
-        campaign_id="solar-us",
-        supplier_id="acme",
-        supplier_lead_id=f"L{lead}",
-        buyer_id=buyer,
-        contract_id=f"{buyer}-solar",
-        leg=1,
-        round=0,
-        index=index,
-        rights=2,
-        price_minor=4200,
-        price_rule="42.00 USD",
-        terms="t",
-        payout_minor=1400,
-        payout_owed="on_first_sale",
-        currency="USD",
-        test=False,
-        points=90,
-        grade="A",
-        sold_at=NOON,
-        time_zone="America/Los_Angeles",
-        windows=WINDOWS,
-        caps=(),
-        trace=(),
-        attributes={},
-        plan_version=1,
-        buyer_plan_version=version,
-        received_at=NOON,
-        received_partition=0,
-        received_offset=lead,
-    )
-
-
-def unfilled(lead: int, index: int = 1) -> RightUnfilled:
-    return RightUnfilled(
-        lead_id=f"lead-{lead}",
-        campaign_id="solar-us",
-        supplier_id="acme",
-        leg=1,
-        round=0,
-        index=index,
-        rights=2,
-        payout_minor=1400,
-        payout_owed="on_first_sale",
-        currency="USD",
-        test=False,
-        reason="NO_BUYERS",
-        trace=(),
-        unfilled_at=NOON,
-        plan_version=1,
-        received_at=NOON,
-        received_partition=0,
-        received_offset=lead,
-        value_minor=0,
-    )
-
-
-def closed(lead: int, sold: int) -> LeadClosed:
-    return LeadClosed(
-        lead_id=f"lead-{lead}",
-        campaign_id="solar-us",
-        supplier_id="acme",
-        test=False,
-        sold=sold,
-        rights=2,
-        revenue_minor=4200 * sold,
-        payout_minor=1400 if sold else 0,
-        currency="USD",
-        reason="SOLD" if sold else "NO_BUYERS",
-        reasons={} if sold == 2 else {"NO_BUYERS": 2 - sold},
-        value_minor=0,
-        closed_at=NOON,
-        received_at=NOON,
-        received_partition=0,
-        received_offset=lead,
-    )
-
-
-def rejected(offset: int, reason: str = "INVALID", stage: str = "dedup", lead_id: str = "") -> LeadRejected:
-    return LeadRejected(
-        lead_id=lead_id,
-        campaign_id="solar-us",
-        supplier_id="acme",
-        supplier_lead_id="x",
-        test=False,
-        stage=stage,
-        reason=reason,
-        faults=(),
-        keys_checked=(),
-        key_hit="",
-        earlier_lead_id="",
-        earlier_partition=-1,
-        earlier_offset=-1,
-        earlier_at=-1,
-        received_at=NOON,
-        received_partition=0,
-        received_offset=offset,
-        rejected_at=NOON,
-        plan_version=1,
-    )
 
 
 def delivery(fact: LeadSold) -> Delivery:
@@ -188,6 +73,18 @@ def test_a_cap_with_room_is_not_full() -> None:
 @pytest.mark.parametrize(("spend", "full"), [(8400, 2), (8400 + 4199, 2), (8400 + 4200, 1)])
 def test_a_budget_is_full_when_its_rest_buys_nothing(spend: int, full: int) -> None:
     assert judge(books(spend=spend)).caps_full == full
+
+
+def test_terms_are_read_from_a_plan_as_it_is_published() -> None:
+    demo = load_plan(Path(next(iter(samples.__path__))) / "demo.yaml")
+    terms = terms_of(to_json(demo))
+    assert set(terms) == {buyer.id for buyer in demo.buyers}
+    assert terms["sunco"].limits == {
+        "": (Limit("leads", "day", 50), Limit("leads", "month", 900)),
+        "sunco-solar": (Limit("leads", "day", 40),),
+    }
+    assert terms["empire"].limits[""] == (Limit("spend", "day", 400_000),)
+    assert (terms["sunco"].time_zone, terms["sunco"].lowest["sunco-solar"]) == ("America/Los_Angeles", 4200)
 
 
 def test_empty_books_are_right() -> None:
