@@ -181,7 +181,6 @@ def test_a_second_run_goes_on_where_the_first_one_stopped(world: World) -> None:
         (Fenced("f"), 75),
         (NeedsPerson("n"), 78),
         (MemoryError(), 70),
-        (KeyboardInterrupt(), 70),
     ],
 )
 def test_what_ends_the_process_ends_it_with_its_code_and_commits_nothing(

@@ -1,0 +1,237 @@
+"""The parts of the Kafka client that need no broker: settings, errors, names, placing, membership, the watchdog."""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from config.kafka import (
+    CLOCK_MS,
+    DEADLINE_MS,
+    KafkaSettings,
+    admin_options,
+    consumer_options,
+    producer_options,
+    reader_options,
+)
+from schemas.errors import EpochLost, Fenced, NeedsPerson, StateInDoubt, Unavailable
+from streams import partitioning
+from streams.client import GroupMetadata
+from streams.kafka_admin import closest
+from streams.kafka_consumer import parse_metadata
+from streams.kafka_errors import as_consumer_error, at_commit, before_commit, error_in, unavailable
+from streams.kafka_records import Names
+from streams.murmur2 import partition_of as in_python
+from streams.watchdog import Watchdog
+
+SETTINGS = KafkaSettings("127.0.0.1:9092", prefix="p.")
+
+
+# --- settings: what the in-doubt policy was proven with -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"clock_ms": 500}, "clock_ms"),
+        ({"retry_backoff_ms": 400}, "clock_ms"),
+        ({"deadline_ms": 10_000}, "deadline_ms"),
+        ({"socket_timeout_ms": 12_000}, "deadline_ms"),
+        ({"heartbeat_ms": 3000}, "heartbeat_ms"),
+        ({"security": {"acks": "0"}}, "acks"),
+        ({"bootstrap": ""}, "bootstrap"),
+        ({"name": ""}, "name"),
+    ],
+)
+def test_settings_that_the_proofs_do_not_cover_are_refused(change: dict[str, Any], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        KafkaSettings(**{"bootstrap": "127.0.0.1:9092", **change})
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(ValueError, match=r"clock_ms.*heartbeat_ms.*bootstrap"):
+        KafkaSettings("", clock_ms=600, heartbeat_ms=5000)
+
+
+def test_the_producer_is_what_the_policy_asks_for() -> None:
+    options = producer_options(SETTINGS)
+    wanted = {
+        "transactional.id": "p.leadflow-w1",
+        "retry.backoff.ms": 600,
+        "retry.backoff.max.ms": 1200,
+        "socket.timeout.ms": 10_000,
+        "transaction.timeout.ms": 10_000,
+        "socket.max.fails": 1,
+        "acks": "all",
+        "enable.idempotence": True,
+        "compression.type": "lz4",
+        "partitioner": "murmur2_random",
+    }
+    assert {name: options[name] for name in wanted} == wanted
+    assert (CLOCK_MS, DEADLINE_MS) == (400, 8000)
+
+
+def test_the_consumer_never_resells_and_never_skips() -> None:
+    options = consumer_options(SETTINGS)
+    wanted = {
+        "group.id": "p.leadflow",
+        "group.instance.id": "p.leadflow-w1",
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error",
+        "partition.assignment.strategy": "range",
+        "session.timeout.ms": 6000,
+        "heartbeat.interval.ms": 600,
+    }
+    assert {name: options[name] for name in wanted} == wanted
+
+
+def test_security_reaches_every_handle_and_no_text() -> None:
+    settings = KafkaSettings("127.0.0.1:9092", security={"sasl.password": "open sesame"})
+    for options in (producer_options, consumer_options, admin_options):
+        assert options(settings)["sasl.password"] == "open sesame"
+    assert reader_options(settings, "reader")["sasl.password"] == "open sesame"
+    assert "sesame" not in repr(settings)
+
+
+# --- errors -------------------------------------------------------------------------------------------------------
+
+
+def kafka_error(code: int, *, fatal: bool = False, abort: bool = False, text: str = "why") -> KafkaError:
+    """Return an error as librdkafka makes it."""
+    return KafkaError(code, text, fatal, False, abort)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (kafka_error(KafkaError.FENCED_INSTANCE_ID), Fenced),
+        (kafka_error(KafkaError.UNRELEASED_INSTANCE_ID), Fenced),
+        (
+            kafka_error(KafkaError._FATAL, text="Static consumer fenced by other consumer with same group.instance.id"),
+            Fenced,
+        ),
+        (kafka_error(KafkaError._FATAL, text="something else"), StateInDoubt),
+        (kafka_error(KafkaError.TOPIC_AUTHORIZATION_FAILED), NeedsPerson),
+        (kafka_error(KafkaError._TRANSPORT), type(None)),
+        (kafka_error(KafkaError._ALL_BROKERS_DOWN), type(None)),
+    ],
+)
+def test_a_consumers_error_means(error: KafkaError, kind: type) -> None:
+    assert type(as_consumer_error(error)) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (kafka_error(KafkaError.ILLEGAL_GENERATION, abort=True), EpochLost),
+        (kafka_error(KafkaError.UNKNOWN_MEMBER_ID, abort=True), EpochLost),
+        (kafka_error(KafkaError._TIMED_OUT), EpochLost),
+        (kafka_error(KafkaError._FENCED, fatal=True), Fenced),
+        (kafka_error(KafkaError.FENCED_INSTANCE_ID, abort=True), Fenced),
+        (kafka_error(KafkaError.INVALID_TXN_STATE, fatal=True), StateInDoubt),
+        (kafka_error(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED), NeedsPerson),
+    ],
+)
+def test_before_the_commit_is_sent_an_error_means_that_nothing_happened(error: KafkaError, kind: type) -> None:
+    assert type(before_commit(error, "flush", past_timeout=False)) is kind
+
+
+def test_a_transaction_that_timed_out_fences_us_without_a_twin() -> None:
+    error = kafka_error(KafkaError._FENCED, fatal=True)
+    assert type(before_commit(error, "flush", past_timeout=True)) is StateInDoubt
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (kafka_error(KafkaError._INCONSISTENT, abort=True), EpochLost),
+        (kafka_error(KafkaError._FENCED, fatal=True), Fenced),
+        (kafka_error(KafkaError._TIMED_OUT), StateInDoubt),
+        (kafka_error(KafkaError.INVALID_TXN_STATE, fatal=True, abort=True), StateInDoubt),
+        (kafka_error(KafkaError.TOPIC_AUTHORIZATION_FAILED), StateInDoubt),
+    ],
+)
+def test_a_failed_commit_is_lost_only_when_the_client_says_abort(error: KafkaError, kind: type) -> None:
+    assert type(at_commit(error, past_timeout=False)) is kind
+
+
+def test_a_fatal_error_is_found_behind_the_bindings_system_error() -> None:
+    fatal = kafka_error(KafkaError._FENCED, fatal=True)
+    hidden = SystemError("returned a result with an exception set")
+    hidden.__cause__ = KafkaException(fatal)
+    assert error_in(hidden) == fatal
+    assert error_in(SystemError("nothing behind")) is None
+
+
+def test_a_question_without_an_answer_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="topics"), unavailable("topics"):
+        raise KafkaException(kafka_error(KafkaError._TIMED_OUT))
+    with pytest.raises(NeedsPerson), unavailable("topics"):
+        raise KafkaException(kafka_error(KafkaError.CLUSTER_AUTHORIZATION_FAILED))
+
+
+# --- names, placing, membership, clock ------------------------------------------------------------------------------
+
+
+def test_the_prefix_goes_on_and_comes_off() -> None:
+    names = Names("acme.")
+    assert names.full("leads.sold") == "acme.leads.sold"
+    assert names.plain("acme.leads.sold") == "leads.sold"
+    with pytest.raises(ValueError, match="other"):
+        names.plain("other.leads.sold")
+
+
+def test_librdkafka_places_keys_as_the_plain_function_does() -> None:
+    for length in range(40):
+        key = os.urandom(length)
+        assert partitioning.partition_of(key, 1009) == in_python(key, 1009)
+
+
+def metadata(generation: int, member: str) -> bytes:
+    """Return membership as librdkafka serializes it."""
+    return b"CGMDv2:" + struct.pack("<i", generation) + b"group\0" + member.encode() + b"\0\x01"
+
+
+def test_membership_is_read_from_librdkafkas_bytes() -> None:
+    raw = metadata(7, "m-1")
+    assert parse_metadata(raw) == GroupMetadata(7, "m-1", raw)
+    assert not parse_metadata(metadata(-1, "")).is_member
+
+
+def test_membership_in_another_form_is_refused() -> None:
+    with pytest.raises(StateInDoubt):
+        parse_metadata(b"CGMDv3:" + metadata(7, "m-1")[7:])
+
+
+@pytest.mark.parametrize(("stamp", "ours"), [(150, 150), (90, 100), (230, 200)])
+def test_only_a_certain_difference_of_clocks_counts(stamp: int, ours: int) -> None:
+    assert closest(stamp, 100, 200) == ours
+
+
+# --- the watchdog ---------------------------------------------------------------------------------------------------
+
+
+def test_the_watchdog_ends_a_process_that_hangs_and_leaves_others_alone() -> None:
+    ended = threading.Event()
+    told: list[tuple[int, str]] = []
+
+    def die(code: int, reason: str) -> None:
+        told.append((code, reason))
+        ended.set()
+
+    watchdog = Watchdog(die)
+    watchdog.arm("flush", 60)
+    watchdog.disarm()
+    assert not ended.wait(0.4)
+    watchdog.arm("flush", 0.05)
+    watchdog.arm_if_idle("commit", 60)  # the running deadline stands
+    assert ended.wait(5)
+    assert told[0][0] == 70
+    assert "commit" in told[0][1]
+    watchdog.close()
