@@ -241,7 +241,8 @@ class KafkaServer:
     def _format(self) -> None:
         """Let Kafka's own tool lay out the data folder, under a new cluster id."""
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "-t", cluster_id, "-c", str(self.folder / "server.properties")]
+        # with "=", because one id in 64 begins with a dash and would be taken for an option
+        arguments = ["format", f"--cluster-id={cluster_id}", "-c", str(self.folder / "server.properties")]
         options = [*self._profile.jvm, "-Dlog4j2.level=ERROR"]
         done = subprocess.run(
             java.command(self._class_path, FORMAT_CLASS, arguments, options),
