@@ -138,7 +138,7 @@ def test_lost_epochs_in_a_row_wait_longer_while_polling_goes_on() -> None:
     world = World(partitions=1)
     worker = world.worker(on_step=refuse)
     world.send("a", "k")
-    for _ in range(300):
+    for _ in range(400):
         worker.run()
         world.clock.advance(10)
     pauses = [later - earlier for earlier, later in itertools.pairwise(lost)]
