@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from schemas import records
 from schemas.avro_files import current_ids, fingerprint, record_names, self_contained
-from schemas.compiled import Reader, compile_reader, compile_writer
+from schemas.compiled import BROKEN, Reader, Writer, compile_reader, compile_writer
 from schemas.errors import Undecodable, UnknownSchema
 from schemas.records import LeadReceived, Record
 from schemas.topics import PLAN_BYTES_MAX, RECEIVED_BYTES_MAX
@@ -29,9 +29,6 @@ _BYTES_MAX = {LeadReceived: RECEIVED_BYTES_MAX}
 #: The class of each record that has an Avro file, by name.
 TYPES: Mapping[str, type[Record]] = {name: getattr(records, name) for name in record_names()}
 
-#: What a compiled reader raises for bytes that are no value of its schema.
-BROKEN = (IndexError, ValueError, OverflowError)
-
 #: Asked for the schema behind an id that no list knows. None: nobody knows it. Raises Unavailable.
 Lookup = Callable[[int], Mapping[str, Any] | None]
 
@@ -43,7 +40,7 @@ def own_reader(record: str) -> Reader:
 
 
 @cache
-def own_writer(record: str) -> Callable[..., None]:
+def own_writer(record: str) -> Writer:
     """Return the compiled writer of one of our current schemas."""
     return compile_writer(self_contained(record), TYPES)
 

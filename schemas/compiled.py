@@ -14,6 +14,10 @@ What is written, for the two fields of `Fault`-like record `P(rule: string, poin
         ...                                                 ...
         return P(v1, v2), p
 
+Lists of what repeats from lead to lead (the rules that gave points, candidates, steps of a trace) are written as
+one block with its size, which Avro allows so that readers can skip it. A reader of ours thereby finds the list's end
+without reading it, and knows the same bytes again; a writer remembers the bytes of an item.
+
 A reader is safe on hostile bytes: a text that would reach beyond the end leaves `p` beyond it, so that the next
 byte raises IndexError or the caller finds that `p` is not the end. Loops take at least a byte an item.
 """
@@ -27,8 +31,18 @@ from schemas import varints
 from schemas.records import Record
 
 Reader = Callable[[bytes, int], tuple[Any, int]]
+Writer = Callable[..., None]
 Append = Callable[[bytes], None]
 Schema = Mapping[str, Any]
+
+#: What a compiled reader raises for bytes that are no value of its schema.
+BROKEN = (IndexError, ValueError, OverflowError)
+
+#: Records of which lists repeat: by rule, by contract and price, by reason and time of an epoch.
+REPEATED = frozenset({"Points", "Candidate", "Step"})
+#: How many of them are remembered, and lists of at most how many bytes.
+REMEMBERED_MAX = 4096
+REMEMBERED_BYTES_MAX = 1024
 
 _HELPERS = {
     "read_long": varints.read_long,
@@ -59,15 +73,80 @@ def compile_reader(schema: Schema, types: Mapping[str, type[Record]], only: Sequ
     return reader
 
 
-def compile_writer(schema: Schema, types: Mapping[str, type[Record]], only: Sequence[str] = ()) -> Callable[..., None]:
+def compile_writer(schema: Schema, types: Mapping[str, type[Record]], only: Sequence[str] = ()) -> Writer:
     """Return `write(record, append)`; with `only`, `write(first, second, ..., append)` for those fields' values."""
     source = _Source(schema, types)
     fields = _chosen(schema, only)
     arguments = [f"x{index}" for index, _ in enumerate(fields)] if only else [f"r.{field['name']}" for field in fields]
     for field, argument in zip(fields, arguments, strict=True):
         source.write(field["type"], argument)
-    writer: Callable[..., None] = source.function("write", ", ".join([*(arguments if only else ["r"]), "a"]))
+    writer: Writer = source.function("write", ", ".join([*(arguments if only else ["r"]), "a"]))
     return writer
+
+
+def list_reader(read_item: Reader) -> Reader:
+    """Return `read(bytes, position) -> (tuple of items, position after)` that knows lists of the same bytes again."""
+    known: dict[bytes, tuple[Any, ...]] = {}
+
+    def read(value: bytes, position: int) -> tuple[tuple[Any, ...], int]:
+        if not value[position]:
+            return (), position + 1
+        end = sized_end(value, position)
+        written = value[position:end] if 0 < end <= position + REMEMBERED_BYTES_MAX else b""
+        items = known.get(written)
+        if items is not None:
+            return items, end
+        items, after = _read_list(value, position, read_item)
+        if after == end and written:
+            if len(known) >= REMEMBERED_MAX:
+                known.clear()
+            known[written] = items
+        return items, after
+
+    return read
+
+
+def sized_end(value: bytes, position: int) -> int:
+    """Return where the list at `position` ends if it is one block with its size, as ours are; 0: read it to know."""
+    if not value[position] & 1 or value[position] > 127:
+        return 0
+    size, start = varints.read_length(value, position + 1)
+    end = start + size
+    return end + 1 if end < len(value) and value[end] == 0 else 0
+
+
+def list_writer(write_item: Writer) -> Callable[[Sequence[Any], Append], None]:
+    """Return `write(items, append)` that writes one block with its size and remembers the bytes of items."""
+    known: dict[Any, bytes] = {}
+
+    def bytes_of(item: Any) -> bytes:
+        parts: list[bytes] = []
+        write_item(item, parts.append)
+        if len(known) >= REMEMBERED_MAX:
+            known.clear()
+        written = known[item] = b"".join(parts)
+        return written
+
+    def write(items: Sequence[Any], append: Append) -> None:
+        if items:
+            block = b"".join([known.get(item) or bytes_of(item) for item in items])
+            append(varints.write_long(-len(items)))
+            append(varints.write_long(len(block)))
+            append(block)
+        append(b"\0")
+
+    return write
+
+
+def _read_list(value: bytes, position: int, read_item: Reader) -> tuple[tuple[Any, ...], int]:
+    items = []
+    count, position = varints.read_block(value, position)
+    while count:
+        for _ in range(count):
+            item, position = read_item(value, position)
+            items.append(item)
+        count, position = varints.read_block(value, position)
+    return tuple(items), position
 
 
 def _chosen(schema: Schema, only: Sequence[str]) -> list[Any]:
@@ -122,6 +201,8 @@ class _Source:
             self.line(f"{whole} = {value}")
             for field in schema["fields"]:
                 self.write(field["type"], f"{whole}.{field['name']}")
+        elif self._repeats(schema):
+            self.line(f"{self._list_writer(schema)}({value}, a)")
         elif schema["type"] == "array":
             self._write_items(value, "item", lambda item: self.write(schema["items"], item))
         elif schema["type"] == "map":
@@ -139,6 +220,8 @@ class _Source:
         elif schema["type"] == "record":
             names = [self.read(field["type"]) for field in schema["fields"]]
             self.line(f"{into} = {self.type_of(schema)}({', '.join(names)})")
+        elif self._repeats(schema):
+            self.line(f"{into}, p = {self._list_reader(schema)}(b, p)")
         elif schema["type"] == "array":
             self.line(f"{into} = []")
             self._read_blocks(lambda: self.line(f"{into}.append({self.read(schema['items'])})"))
@@ -151,8 +234,10 @@ class _Source:
 
     def _read_primitive(self, kind: str, into: str) -> None:
         if kind in ("string", "bytes"):
-            self._lines_of("n = b[p]", "if n & 129: n, p = read_length(b, p)", "else: n >>= 1; p += 1")
-            self.line(f"{into} = b[p:p + n]{'.decode()' if kind == 'string' else ''}; p += n")
+            self._lines_of(
+                "n = b[p]", "if n & 129: n, p = read_length(b, p); e = p + n", "else: p += 1; e = p + (n >> 1)"
+            )
+            self.line(f"{into} = b[p:e]{'.decode()' if kind == 'string' else ''}; p = e")
         elif kind in ("int", "long"):
             self._lines_of(
                 f"{into} = b[p]", f"if {into} & 129: {into}, p = read_long(b, p)", f"else: {into} >>= 1; p += 1"
@@ -240,6 +325,26 @@ class _Source:
         self.line(f"{key}, {value} = {entry}")
         self.write("string", key)
         self.write(schema["values"], value)
+
+    # --- lists that repeat -----------------------------------------------------------------------------------
+
+    def _repeats(self, schema: Schema) -> bool:
+        if schema["type"] != "array":
+            return False
+        item = self._resolved(schema["items"])
+        return isinstance(item, dict) and item.get("name") in REPEATED
+
+    def _list_reader(self, schema: Schema) -> str:
+        item = self._resolved(schema["items"])
+        name = f"read_list_of_{item['name']}"
+        self._globals[name] = list_reader(compile_reader(item, self._types))
+        return name
+
+    def _list_writer(self, schema: Schema) -> str:
+        item = self._resolved(schema["items"])
+        name = f"write_list_of_{item['name']}"
+        self._globals[name] = list_writer(compile_writer(item, self._types))
+        return name
 
     # --- lines and names -----------------------------------------------------------------------------------
 

@@ -8,28 +8,29 @@ instead of 11). That holds only where the writer's schema is our own, lead inclu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from schemas.avro_files import self_contained
-from schemas.codec import BROKEN, FRAME_BYTES, TYPES, Codec, frame_of, own_reader, own_writer
-from schemas.compiled import Reader, compile_reader, compile_writer
+from schemas.codec import FRAME_BYTES, TYPES, Codec, frame_of, own_reader, own_writer
+from schemas.compiled import BROKEN, Reader, Writer, compile_reader, compile_writer, sized_end
 from schemas.errors import Undecodable
 from schemas.records import Candidate, Lead, LeadScored, LeadUnique, Offer, Record, Reroute, Right, Score, Slip, Step
+from schemas.route import Route
 
 R = TypeVar("R", bound=Record)
 
 
 class OfferHead(msgspec.Struct, frozen=True):
-    """An Offer without its lead."""
+    """An Offer without its lead. `route` is read as far as it is asked for, and may raise Undecodable then."""
 
     slip: Slip
     score: Score
     right: Right
-    route: tuple[Candidate, ...]
+    route: Sequence[Candidate]
     position: int
     trace: tuple[Step, ...]
 
@@ -56,7 +57,10 @@ class Slips:
         self._read_slip, self._write_slip = own_reader("Slip"), own_writer("Slip")
         self._read_score, self._write_score = own_reader("Score"), own_writer("Score")
         self._read_lead, self._write_lead = own_reader("Lead"), own_writer("Lead")
-        self._read_offer, self._write_offer = _middle("Offer", "right", "route", "position", "trace")
+        self._read_right, self._write_right = _middle("Offer", "right")
+        self._read_route, self._write_route = _middle("Offer", "route")
+        self._read_standing, self._write_standing = _middle("Offer", "position", "trace")
+        self._read_candidate = own_reader("Candidate")
         self._read_reroute, self._write_reroute = _middle("Reroute", "right", "trace")
         fields = ("lead_id", "sale_id", "sold_at", "price_minor", "currency", "test")
         _, self._write_buyer_lead = _middle("BuyerLead", *fields)
@@ -88,7 +92,9 @@ class Slips:
         try:
             slip, end = self._read_slip(value, FRAME_BYTES)
             score, head_end = self._read_score(value, end)
-            (right, route, position, trace), end = self._read_offer(value, head_end)
+            (right,), end = self._read_right(value, head_end)
+            route, end = self._route(value, end)
+            (position, trace), end = self._read_standing(value, end)
         except BROKEN as error:
             raise self._codec.broken(value, error) from None
         head = OfferHead(slip, score, right, route, position, trace)
@@ -155,7 +161,12 @@ class Slips:
     ) -> bytes:
         """Return a framed Offer."""
         parts = [self._frame["Offer"], head_bytes]
-        self._write_offer(right, route, position, trace, parts.append)
+        self._write_right(right, parts.append)
+        if type(route) is Route:
+            parts.append(route.written)
+        else:
+            self._write_route(route, parts.append)
+        self._write_standing(position, trace, parts.append)
         parts.append(body)
         return b"".join(parts)
 
@@ -185,6 +196,14 @@ class Slips:
         own = self._frame[expected.__name__]
         return own + value[FRAME_BYTES:] if self._codec.is_own(value) else self._codec.encode(record)
 
+    def _route(self, value: bytes, start: int) -> tuple[Sequence[Candidate], int]:
+        """Return the route and where it ends: unread if its end is known, else read."""
+        end = sized_end(value, start)
+        if end:
+            return Route(value[start:end], self._read_candidate), end
+        (route,), end = self._read_route(value, start)
+        return route, end
+
     def _body(self, value: bytes, end: int) -> bytes:
         """Return what follows the head; a lead is never empty, so a head that reaches the end was cut off."""
         if end >= len(value):
@@ -193,13 +212,13 @@ class Slips:
 
 
 @cache
-def _middle(record: str, *fields: str) -> tuple[Reader, Callable[..., None]]:
+def _middle(record: str, *fields: str) -> tuple[Reader, Writer]:
     """Return reader and writer of the fields between the head and the lead."""
     schema = self_contained(record)
     return compile_reader(schema, TYPES, fields), compile_writer(schema, TYPES, fields)
 
 
-def _written(write: Callable[..., None], *values: Any) -> bytes:
+def _written(write: Writer, *values: Any) -> bytes:
     parts: list[bytes] = []
     write(*values, parts.append)
     return b"".join(parts)

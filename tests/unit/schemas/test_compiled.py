@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from schemas import varints
 from schemas.avro_files import plain, self_contained
 from schemas.codec import own_reader, own_writer
-from schemas.compiled import compile_reader, compile_writer
-from schemas.records import Position, Record
+from schemas.compiled import REMEMBERED_MAX, REPEATED, compile_reader, compile_writer, sized_end
+from schemas.records import Candidate, Position, Record, Score
 from tests.unit.schemas.examples import TYPES, any_of, filled
 
 
@@ -23,6 +23,11 @@ def written(record: Record) -> bytes:
     parts: list[bytes] = []
     own_writer(type(record).__name__)(record, parts.append)
     return b"".join(parts)
+
+
+def has_sized_lists(record: Record) -> bool:
+    """Whether a list in it is written with its size, which fastavro reads but does not write."""
+    return any(f"'{name}'" in str(self_contained(type(record).__name__)) for name in REPEATED)
 
 
 def by_fastavro(record: Record) -> bytes:
@@ -38,7 +43,7 @@ def by_fastavro(record: Record) -> bytes:
 def test_bytes_are_fastavros_and_come_back(name: str, data: st.DataObject) -> None:
     record = data.draw(any_of(TYPES[name]))
     value = written(record)
-    assert value == by_fastavro(record)
+    assert has_sized_lists(record) or value == by_fastavro(record)
     assert own_reader(name)(value, 0) == (record, len(value))
     schema: Any = plain(self_contained(name))
     assert msgspec.convert(fastavro.schemaless_reader(BytesIO(value), schema, None), TYPES[name]) == record
@@ -105,3 +110,53 @@ def test_a_block_with_its_size_is_read_as_other_writers_write_it() -> None:
 def test_only_neighbours_in_their_order_are_read_apart() -> None:
     with pytest.raises(ValueError, match="in that order"):
         compile_writer(self_contained("Offer"), TYPES, ["route", "right"])
+
+
+# --- lists that repeat -----------------------------------------------------------------------------------------
+
+
+def test_both_ways_of_writing_a_list_are_read() -> None:
+    score: Score = filled(Score)
+    ours, theirs = written(score), by_fastavro(score)
+    assert ours != theirs
+    for value in (ours, theirs, ours):
+        assert own_reader("Score")(value, 0) == (score, len(value))
+
+
+def test_the_end_of_a_list_of_ours_is_known_without_reading_it() -> None:
+    parts: list[bytes] = []
+    route = (filled(Candidate), filled(Candidate, "other"))
+    compile_writer(self_contained("Offer"), TYPES, ["route"])(route, parts.append)
+    value = b"".join(parts)
+    assert sized_end(value, 0) == len(value)
+    assert sized_end(value + b"more", 0) == len(value)
+    for broken in (b"\x00", b"\x02\x00\x00", value[:-1], value[:-1] + b"\x02"):
+        assert sized_end(broken, 0) == 0, "no list, no size, no end, or another block"
+
+
+def test_a_size_that_lies_is_found_out() -> None:
+    score: Score = filled(Score)
+    value = bytearray(written(score))
+    for at in range(len(value)):
+        for byte in (0, 1, 3, 60):
+            damaged = bytes(value[:at]) + bytes([byte]) + bytes(value[at + 1 :])
+            try:
+                read, end = own_reader("Score")(damaged, 0)
+            except (IndexError, ValueError):
+                continue
+            assert (read, end) == fastavro_read(damaged), "what is remembered is what the bytes say"
+
+
+def fastavro_read(value: bytes) -> tuple[Any, int]:
+    source = BytesIO(value)
+    datum = fastavro.schemaless_reader(source, plain(self_contained("Score")), None)
+    return msgspec.convert(datum, Score), source.tell()
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    compile_write = compile_writer(self_contained("Score"), TYPES)
+    known = compile_write.__globals__["write_list_of_Points"].__closure__[1].cell_contents
+    for number in range(REMEMBERED_MAX + 10):
+        parts: list[bytes] = []
+        compile_write(filled(Score, number=number), parts.append)
+    assert 0 < len(known) <= REMEMBERED_MAX

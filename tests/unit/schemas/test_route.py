@@ -1,0 +1,67 @@
+"""A route that is read as far as it is asked for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.avro_files import self_contained
+from schemas.codec import Codec, own_reader
+from schemas.compiled import compile_writer
+from schemas.errors import Undecodable
+from schemas.records import Candidate, Offer
+from schemas.route import Route
+from schemas.slip import Slips
+from tests.unit.schemas.examples import TYPES, any_of, filled
+
+CANDIDATES = tuple(filled(Candidate, f"c{number}", number) for number in range(5))
+WRITE = compile_writer(self_contained("Offer"), TYPES, ["route"])
+
+
+def route_of(candidates: tuple[Candidate, ...]) -> Route:
+    parts: list[bytes] = []
+    WRITE(candidates, parts.append)
+    return Route(b"".join(parts), own_reader("Candidate"))
+
+
+@given(st.lists(any_of(Candidate), min_size=1, max_size=5).map(tuple))
+def test_a_route_is_the_sequence_of_its_candidates(candidates: tuple[Candidate, ...]) -> None:
+    route = route_of(candidates)
+    assert len(route) == len(candidates)
+    assert route[0] == candidates[0]
+    assert route[-1] == candidates[-1]
+    assert tuple(route) == candidates
+    assert route == candidates
+    assert route == route_of(candidates)
+    assert hash(route) == hash(candidates)
+
+
+def test_a_slice_is_a_tuple_and_a_wrong_index_an_index_error() -> None:
+    route = route_of(CANDIDATES)
+    assert route[1:3] == CANDIDATES[1:3]
+    assert route != CANDIDATES[:4]
+    assert route != "route"
+    for index in (5, -6):
+        with pytest.raises(IndexError, match="in a route of 5"):
+            route[index]
+
+
+def test_only_what_is_asked_for_is_read() -> None:
+    route = route_of(CANDIDATES)
+    damaged = Route(route.written[:-60] + b"\xff" * 59 + b"\x00", own_reader("Candidate"))
+    assert damaged[0] == CANDIDATES[0]
+    with pytest.raises(Undecodable, match="of a route of 5 cannot be read"):
+        tuple(damaged)
+
+
+def test_an_opened_offer_passes_its_route_on_as_it_came() -> None:
+    codec = Codec()
+    slips = Slips(codec)
+    offer: Offer = filled(Offer)
+    head, head_bytes, body = slips.open_offer(codec.encode(offer))
+    assert isinstance(head.route, Route)
+    again = slips.seal_offer(head_bytes, head.right, head.route, 1, (), body)
+    wanted = slips.seal_offer(head_bytes, head.right, offer.route, 1, (), body)
+    assert again == wanted
+    assert "Wörd contract_id" in repr(head.route)
