@@ -32,23 +32,17 @@ class InFlight(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Crashes(msgspec.Struct, frozen=True, array_like=True):
-    """Crashes in a row while the records from `first` on were processed; `alone`: the last one held one record only."""
+    """Crashes in a row while the records from `first` on were processed.
+
+    From the second one on [first, until) is taken one by one; `kills`: the record at `first` then died alone.
+    """
 
     topic: str
     partition: int
     first: int
     until: int
     count: int
-    alone: bool = False
-
-
-class Blamed(msgspec.Struct, frozen=True):
-    """What a new process must do: take [first, until) one by one; with `kills`, set the record at `first` aside."""
-
-    partition: TopicPartition
-    first: int
-    until: int
-    kills: bool
+    kills: bool = False
 
 
 class CrashFile:
@@ -61,7 +55,6 @@ class CrashFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._history_path = path.with_suffix(".history")
         self._history = {(crash.topic, crash.partition): crash for crash in _read(self._history_path, list[Crashes])}
-        self._blamed: list[Blamed] = []
         flights = _read(path, list[InFlight])
         for flight in flights:
             self._count(flight, alone=len(flights) == 1 and flight.records == 1)
@@ -71,9 +64,9 @@ class CrashFile:
         self._marked = True
         self.clear()
 
-    def blamed(self) -> list[Blamed]:
-        """Return the partitions whose records must be taken one by one, from what former lives left behind."""
-        return list(self._blamed)
+    def blamed(self) -> list[Crashes]:
+        """Return what must be taken one by one, or be set aside, by what former lives left behind."""
+        return [crash for crash in self._history.values() if crash.count >= self.CRASHES_MAX]
 
     def mark(self, batches: Sequence[Batch]) -> None:
         """Note that these records are being processed."""
@@ -102,16 +95,15 @@ class CrashFile:
         os.close(self._fd)
 
     def _count(self, flight: InFlight, alone: bool) -> None:
-        before = self._history.get((flight.topic, flight.partition))
-        known = before is not None and before.count >= self.CRASHES_MAX and before.first <= flight.first < before.until
-        kills = alone and known
-        count = before.count + 1 if before is not None and (before.first == flight.first or known) else 1
-        until = max(flight.until, before.until) if known and before is not None else flight.until
-        if count >= self.CRASHES_MAX:
-            partition = TopicPartition(flight.topic, flight.partition)
-            self._blamed.append(Blamed(partition, flight.first, until, kills))
-        crash = Crashes(flight.topic, flight.partition, flight.first, until, count, alone)
-        self._history[flight.topic, flight.partition] = crash
+        """Add a crash to the history of its partition; another place than before starts a new count."""
+        key = (flight.topic, flight.partition)
+        before = self._history.get(key)
+        one_by_one = before is not None and before.count >= self.CRASHES_MAX and flight.first < before.until
+        if before is not None and (one_by_one or flight.first == before.first):
+            until = max(flight.until, before.until)
+            self._history[key] = Crashes(*key, flight.first, until, before.count + 1, alone and one_by_one)
+        else:
+            self._history[key] = Crashes(*key, flight.first, flight.until, 1)
 
     def _save(self) -> None:
         newest = list(self._history.values())[-_HISTORY_MAX:]

@@ -369,13 +369,15 @@ class Engine:
 
     def _blame_crashes(self, lane: Lane) -> None:
         """Take records one by one over which former lives of this process died; set one aside that kills alone."""
-        for blamed in self._crash_file.blamed() if self._crash_file is not None else ():
-            offset = lane.next.get(blamed.partition)
-            if offset is not None and offset < blamed.until:
-                self._suspects.suspect(blamed.partition, 1, blamed.until, crashed=True)
-                if blamed.kills and offset == blamed.first:
+        for crash in self._crash_file.blamed() if self._crash_file is not None else ():
+            partition = TopicPartition(crash.topic, crash.partition)
+            offset = lane.next.get(partition)
+            if offset is not None and offset < crash.until:
+                log.warning("%s-%d: taken one by one, the process died over it %d times", *partition, crash.count)
+                self._suspects.suspect(partition, 1, crash.until, crashed=True)
+                if crash.kills and offset == crash.first:
                     error = KillsProcess("the process died or hung each time this record was processed")
-                    self._suspects.condemn(blamed.partition, offset, error)
+                    self._suspects.condemn(partition, offset, error)
 
 
 def _stages_by_topic(stages: Sequence[Stage]) -> dict[str, Stage]:

@@ -86,12 +86,15 @@ class Restorer(Protocol):
 
 
 class ThreadRestorer:
-    """Jobs in daemon threads of their own, so that epochs of other partitions go on."""
+    """Jobs in daemon threads of their own, so that epochs of other partitions go on.
+
+    More threads than cores: a job mostly waits, for the broker or behind a dead worker's transaction.
+    """
 
     #: A chunk without records must not spin; the client waits itself, this is for clients that do not.
     _IDLE_S = 0.005
 
-    def __init__(self, client: Client, threads: int = 2) -> None:
+    def __init__(self, client: Client, threads: int = 4) -> None:
         self._client = client
         self._jobs: queue.SimpleQueue[RestoreJob | None] = queue.SimpleQueue()
         self._ended: deque[RestoreJob] = deque()
