@@ -14,7 +14,8 @@ from schemas import records
 from schemas.avro_files import current_ids, fingerprint, record_names, self_contained
 from schemas.compiled import BROKEN, Reader, Writer, compile_reader, compile_writer
 from schemas.errors import Undecodable, UnknownSchema
-from schemas.records import LeadReceived, Record
+from schemas.recent import Recent
+from schemas.records import LeadReceived, LeadSold, Record, RightUnfilled
 from schemas.topics import PLAN_BYTES_MAX, RECEIVED_BYTES_MAX
 from schemas.varints import Malformed
 from schemas.writers import ForeignReader, SchemaRefused, released_schemas
@@ -25,6 +26,10 @@ FRAME_BYTES = 5
 
 #: Largest values that are read: what upstream systems send is held to less than what we write ourselves.
 _BYTES_MAX = {LeadReceived: RECEIVED_BYTES_MAX}
+
+#: Facts that a later stage of the same worker mostly reads right back, and how many of them are remembered.
+_READ_BACK = frozenset({LeadSold, RightUnfilled})
+READ_BACK_MAX = 2048
 
 #: The class of each record that has an Avro file, by name.
 TYPES: Mapping[str, type[Record]] = {name: getattr(records, name) for name in record_names()}
@@ -81,6 +86,7 @@ class Codec:
         self._frames = {TYPES[name]: frame_of(number) for name, number in self.ids.items()}
         self._own = {number: name for names in (current_ids(), self.ids) for name, number in names.items()}
         self._foreign: dict[int, Mapping[str, Any]] = {**released_schemas(), **(extra or {})}
+        self._recent: Recent[bytes, Record] = Recent(READ_BACK_MAX)
         self._types: dict[bytes, type[Record]] = {}
         self._readers: dict[bytes, Reader] = {}
 
@@ -95,10 +101,16 @@ class Codec:
             own_writer(kind.__name__)(record, parts.append)
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise TypeError(f"a {kind.__name__} that does not fit its schema: {_misfit(record)}") from None
-        return b"".join(parts)
+        value = b"".join(parts)
+        if kind in _READ_BACK:
+            self._recent.put(value, record)
+        return value
 
     def decode(self, value: bytes) -> Record:
         """Return the record, as the current schema has it. Raises Undecodable, UnknownSchema, Unavailable."""
+        recent = self._recent.get(value)
+        if recent is not None:
+            return recent
         reader = self._readers.get(value[:FRAME_BYTES]) or self._learn(value)
         try:
             record, end = reader(value, FRAME_BYTES)

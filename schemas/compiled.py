@@ -108,11 +108,12 @@ def list_reader(read_item: Reader) -> Reader:
 
 def sized_end(value: bytes, position: int) -> int:
     """Return where the list at `position` ends if it is one block with its size, as ours are; 0: read it to know."""
-    if not value[position] & 1 or value[position] > 127:
+    count = value[position]
+    if not count & 1 or count > 127:
         return 0
     size, start = varints.read_length(value, position + 1)
     end = start + size
-    return end + 1 if end < len(value) and value[end] == 0 else 0
+    return end + 1 if end < len(value) and not value[end] else 0
 
 
 def list_writer(write_item: Writer) -> Callable[[Sequence[Any], Append], None]:
@@ -130,8 +131,8 @@ def list_writer(write_item: Writer) -> Callable[[Sequence[Any], Append], None]:
     def write(items: Sequence[Any], append: Append) -> None:
         if items:
             block = b"".join([known.get(item) or bytes_of(item) for item in items])
-            append(varints.write_long(-len(items)))
-            append(varints.write_long(len(block)))
+            append(varints.write_count(len(items)))
+            append(varints.write_length(len(block)))
             append(block)
         append(b"\0")
 

@@ -42,10 +42,9 @@ class Route(Sequence[Candidate]):
         wanted = index + self._count if index < 0 else index
         if not 0 <= wanted < self._count:
             raise IndexError(f"no candidate {index} in a route of {self._count}")
-        seen = self._seen
-        while len(seen) <= wanted:
+        while len(self._seen) <= wanted:
             self._read_next()
-        return seen[wanted]
+        return self._seen[wanted]
 
     def __iter__(self) -> Iterator[Candidate]:
         return (self[index] for index in range(self._count))

@@ -29,16 +29,19 @@ class Malformed(ValueError):
 
 def read_long(value: bytes, position: int) -> tuple[int, int]:
     """Return the number at `position` and the position after it. Raises Malformed, IndexError at the end."""
-    number = shift = 0
-    for at in range(position, position + LONG_BYTES_MAX):
-        byte = value[at]
+    byte = value[position]
+    number = byte & 127
+    shift = 7
+    while byte > 127:
+        if shift >= 7 * LONG_BYTES_MAX:
+            raise Malformed(f"a number longer than 64 bits that reaches byte {position}")
+        position += 1
+        byte = value[position]
         number |= (byte & 127) << shift
-        if byte < 128:
-            if number >> 64:
-                break
-            return (number >> 1) ^ -(number & 1), at + 1
         shift += 7
-    raise Malformed(f"a number longer than 64 bits at byte {position}")
+    if number >> 64:
+        raise Malformed(f"a number longer than 64 bits that ends at byte {position}")
+    return (number >> 1) ^ -(number & 1), position + 1
 
 
 def read_length(value: bytes, position: int) -> tuple[int, int]:
@@ -107,5 +110,16 @@ def write_time(number: int, times: dict[int, bytes]) -> bytes:
     return written
 
 
-#: The bytes of 0 to SHORT - 1, ready.
+def write_count(items: int) -> bytes:
+    """Return what stands before a block that carries its size: the negative number of its items."""
+    return SHORT_COUNTS[items] if items < len(SHORT_COUNTS) else write_long(-items)
+
+
+def write_length(length: int) -> bytes:
+    """Return the bytes of a length."""
+    return SHORT_NUMBERS[length] if length < SHORT else write_long(length)
+
+
+#: The bytes of 0 to SHORT - 1, and of the counts of blocks up to the longest route, ready.
 SHORT_NUMBERS = tuple(write_long(number) for number in range(SHORT))
+SHORT_COUNTS = tuple(write_long(-number) for number in range(64))

@@ -64,4 +64,4 @@ def test_an_opened_offer_passes_its_route_on_as_it_came() -> None:
     again = slips.seal_offer(head_bytes, head.right, head.route, 1, (), body)
     wanted = slips.seal_offer(head_bytes, head.right, offer.route, 1, (), body)
     assert again == wanted
-    assert "Wörd contract_id" in repr(head.route)
+    assert "Wörd route contract_id" in repr(head.route)

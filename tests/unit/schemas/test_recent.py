@@ -1,0 +1,73 @@
+"""What was just written is known again, only by the very same bytes, and only so much of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from schemas.codec import Codec
+from schemas.errors import Undecodable
+from schemas.recent import Recent
+from schemas.records import Lead, LeadScored, LeadSold, LeadUnique, Pause, Record, RightUnfilled, Slip
+from schemas.slip import Slips
+from tests.unit.schemas.examples import filled
+
+UNIQUE = msgspec.structs.replace(
+    filled(LeadUnique), slip=msgspec.structs.replace(filled(LeadUnique).slip, lead_id="x" * 36)
+)
+SCORED = msgspec.structs.replace(filled(LeadScored), slip=UNIQUE.slip)
+
+
+def test_it_forgets_the_older_half() -> None:
+    recent: Recent[int, int] = Recent(10)
+    for number in range(1, 1000):
+        recent.put(number, number)
+        assert len(recent) <= 20
+        assert all(recent.get(each) == each for each in range(max(1, number - 9), number + 1))
+    assert recent.get(1) is None
+
+
+def test_a_slip_is_handed_on_between_stages_of_one_worker() -> None:
+    codec = Codec()
+    slips = Slips(codec)
+    slip, slip_bytes, body = slips.open_unique(slips.seal_unique(UNIQUE.slip, UNIQUE.lead))
+    assert slip is UNIQUE.slip
+    again, score, _, _ = slips.open_scored(slips.seal_scored(slip_bytes, SCORED.score, body))
+    assert (again, score) == (UNIQUE.slip, SCORED.score)
+    assert again is UNIQUE.slip
+
+
+def test_the_same_lead_with_other_bytes_is_read() -> None:
+    codec = Codec()
+    slips = Slips(codec)
+    slips.open_unique(slips.seal_unique(UNIQUE.slip, UNIQUE.lead))
+    later = msgspec.structs.replace(UNIQUE.slip, plan_version=UNIQUE.slip.plan_version + 1)
+    assert slips.open_unique(codec.encode(LeadUnique(later, UNIQUE.lead)))[0] == later
+    regraded = msgspec.structs.replace(SCORED.score, grade="Z")
+    for score in (SCORED.score, regraded, SCORED.score):
+        value = codec.encode(LeadScored(later, score, SCORED.lead))
+        assert slips.open_scored(value) == Slips(codec).open_scored(value)
+
+
+def test_a_known_slip_that_is_cut_off_behind_is_undecodable() -> None:
+    slips = Slips(Codec())
+    value = slips.seal_unique(UNIQUE.slip, UNIQUE.lead)
+    slip_bytes = slips.open_unique(value)[1]
+    with pytest.raises(Undecodable, match="ends too early"):
+        slips.open_unique(value[: 5 + len(slip_bytes)])
+    with pytest.raises(Undecodable):
+        slips.open_unique(value[: len(slip_bytes)])
+
+
+@pytest.mark.parametrize(("kind", "known"), [(LeadSold, True), (RightUnfilled, True), (Pause, False)])
+def test_facts_that_settlement_reads_back_are_known(kind: type[Record], known: bool) -> None:
+    codec = Codec()
+    record = filled(kind)
+    value = codec.encode(record)
+    read: Callable[[bytes], Record] = codec.decode
+    assert (read(value) is record) == known
+    assert read(value) == record == Codec().decode(value)
+    with pytest.raises(Undecodable):
+        read(value + b"\x00")
