@@ -28,8 +28,8 @@ from config.intake import pause_reason
 from config.kafka import KafkaSettings
 from config.security import read_security
 from config.settings import Settings, load_settings
-from schemas.codec import Codec
 from schemas.records import Lead, Slip
+from schemas.registry import open_codec
 from schemas.slip import Slips
 from schemas.topics import BUYER_STATUS, PAUSES, PLAN, RECEIVED, RECEIVED_BYTES_MAX, Sizes, catalogue
 from streams.app import LeadflowApp, build_app
@@ -40,6 +40,7 @@ from streams.kafka_client import KafkaClient
 from streams.metrics import Metrics
 from streams.options import EngineOptions
 from streams.stage import Stage
+from streams.web import SchemaShelf
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -98,13 +99,17 @@ class Cluster:
 
 
 class Parts:
-    """A worker's parts, made from settings. Raises SettingsProblems when an address is missing."""
+    """A worker's parts, made from settings.
+
+    Raises SettingsProblems when an address is missing or an extra schema is wrong, Unavailable or NeedsPerson when the
+    schema registry is away for a minute or refuses our schemas.
+    """
 
     def __init__(self, settings: Settings) -> None:
         settings.need("kafka", "redis", "hash_key")
         self.settings = settings
         self.metrics = Metrics()
-        self.codec = Codec()
+        self.codec = open_codec(settings)
         self.clock = clock_of(settings)
         self.plans = PlanView(self.codec)
         self._pauses = PauseView(self.codec)
@@ -134,7 +139,7 @@ class Parts:
                 horizon_ms=settings.memory_days * DAY_MS,
                 count=outcomes("delivery"),
             ),
-            Settlement(codec, count=outcomes("settlement")),
+            Settlement(codec, count=outcomes("settlement"), sold_after=self.metrics.sold_after_ms),
         )
 
     def _intake(self, slips: Slips) -> DedupStage:
@@ -190,7 +195,8 @@ def _unnamed(count: Callable[[str, str], None]) -> Callable[[str, str, str, str]
 def make_app(settings: Settings) -> LeadflowApp:
     """Return the Faust app of this worker. Raises SettingsProblems when an address is missing."""
     parts = Parts(settings)
-    return build_app(parts.make_engine, parts.stages, settings, metrics=parts.metrics.text)
+    shelf = SchemaShelf(settings.prefix, parts.codec.ids, parts.codec.extra)
+    return build_app(parts.make_engine, parts.stages, settings, metrics=parts.metrics.text, schemas=shelf)
 
 
 def main(name: str) -> int:

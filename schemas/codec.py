@@ -85,7 +85,8 @@ class Codec:
         self._lookup = lookup
         self._frames = {TYPES[name]: frame_of(number) for name, number in self.ids.items()}
         self._own = {number: name for names in (current_ids(), self.ids) for name, number in names.items()}
-        self._foreign: dict[int, Mapping[str, Any]] = {**released_schemas(), **(extra or {})}
+        self.extra: Mapping[int, Mapping[str, Any]] = dict(extra or {})
+        self._foreign: dict[int, Mapping[str, Any]] = {**released_schemas(), **self.extra}
         self._recent: Recent[bytes, Record] = Recent(READ_BACK_MAX)
         self._types: dict[bytes, type[Record]] = {}
         self._readers: dict[bytes, Reader] = {}

@@ -16,21 +16,33 @@ def _silent(outcome: str, reason: str) -> None:
     """Count nothing."""
 
 
+def _untimed(took_ms: int) -> None:
+    """Note nothing."""
+
+
 class Settlement(Stage):
     """Closes leads.
 
     Args:
         codec: how records are read and written.
         count: told of each closed lead (sold, unsold) with the reason code of an unsold one, for metrics.
+        sold_after: told of each sale how many ms passed since the lead was received, for metrics.
     """
 
     name = "settlement"
     sources = (SOLD, UNFILLED)
     tables = {"open-leads": OpenLead}  # noqa: RUF012 - read only, as in the base
 
-    def __init__(self, codec: Codec, *, count: Callable[[str, str], None] = _silent) -> None:
+    def __init__(
+        self,
+        codec: Codec,
+        *,
+        count: Callable[[str, str], None] = _silent,
+        sold_after: Callable[[int], None] = _untimed,
+    ) -> None:
         self._codec = codec
         self._count = count
+        self._sold_after = sold_after
 
     def process(self, batch: Batch, epoch: Epoch) -> None:
         """Take the end of each right in turn."""
@@ -41,6 +53,8 @@ class Settlement(Stage):
             end = self._codec.decode(message.value)
             if not isinstance(end, LeadSold | RightUnfilled):
                 raise Undecodable(f"a {type(end).__name__} on {batch.topic}")
+            if isinstance(end, LeadSold) and not end.test:
+                self._sold_after(end.sold_at - end.received_at)
             known: OpenLead | None = open_leads.get(end.lead_id)
             lead = settle(known, end, epoch.now_ms)
             if isinstance(lead, OpenLead):

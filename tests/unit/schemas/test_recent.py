@@ -10,7 +10,7 @@ import pytest
 from schemas.codec import Codec
 from schemas.errors import Undecodable
 from schemas.recent import Recent
-from schemas.records import Lead, LeadScored, LeadSold, LeadUnique, Pause, Record, RightUnfilled, Slip
+from schemas.records import LeadScored, LeadSold, LeadUnique, Pause, Record, RightUnfilled
 from schemas.slip import Slips
 from tests.unit.schemas.examples import filled
 
