@@ -1,8 +1,8 @@
 """Phone numbers to E.164, by the metadata of libphonenumber; a short way for the forms most American leads have.
 
-The short way gives the verdict that `phonenumbers` gives (tests compare them) at a hundredth of the cost: numbers of
-the North American plan, country code 1, in one of the usual spellings, are matched against the patterns of all
-regions of that plan, taken from the library itself.
+The short way gives the verdict that `phonenumbers` gives (tests compare them) at a fiftieth of the cost: numbers of the
+North American plan, country code 1, written with digits and the usual punctuation, are matched against the patterns of
+all regions of that plan, taken from the library itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from phonenumbers.phonenumberutil import COUNTRY_CODE_TO_REGION_CODE
 from agents.dedup.text import Parse, wrong_type
 
 _NORTH_AMERICA = 1
-_USUAL = re.compile(r"(?:\+?1[ .-]?)?(?:\((\d{3})\) ?|(\d{3})[ .-]?)(\d{3})[ .-]?(\d{4})", re.ASCII)
+_PUNCTUATION = str.maketrans("", "", " ().-")
 _KINDS = (
     "fixed_line",
     "mobile",
@@ -60,17 +60,21 @@ def _by_library(region: str, code: int) -> Parse:
 
 
 def _with_short_way(slow: Parse) -> Parse:
-    usual, valid = _USUAL.fullmatch, north_american().fullmatch
+    valid = north_american().fullmatch
 
     def parse(value: str) -> str:
-        match = usual(value)
-        if match is None:
+        digits = value.translate(_PUNCTUATION)
+        if len(digits) == 11 and digits[0] == "1":
+            national = digits[1:]
+        elif len(digits) == 12 and digits[:2] == "+1":
+            national = digits[2:]
+        else:
+            national = digits
+        if len(national) != 10 or not (national.isdecimal() and value.isascii()):
             return slow(value)
-        in_brackets, area, exchange, line = match.groups()
-        digits = f"{in_brackets or area}{exchange}{line}"
-        if valid(digits) is None:
+        if valid(national) is None:
             raise wrong_type(f"is not a phone number of the calling code +{_NORTH_AMERICA}")
-        return f"+{_NORTH_AMERICA}{digits}"
+        return f"+{_NORTH_AMERICA}{national}"
 
     return parse
 

@@ -18,11 +18,18 @@ Parse = Callable[[str], str]
 _EMAIL_MAX = 254
 _LOCAL_MAX = 64
 
-#: Atoms of RFC 5322 without quoted strings; letters and digits of any script, as RFC 6531 allows.
+#: Atoms of RFC 5322 without quoted strings at a host name of at least two labels. In the second form letters and
+#: digits are of any script, as RFC 6531 allows.
 _EMAIL = re.compile(
-    r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
-    r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{0,61}[^\W_]"
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?:[a-z0-9]+(?:-+[a-z0-9]+)*\.)+[a-z][a-z0-9-]*[a-z0-9]"
 )
+_EMAIL_OF_ANY_SCRIPT = re.compile(
+    r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
+    r"@(?:[^\W_]+(?:-+[^\W_]+)*\.)+[^\W\d_](?:[^\W_]|-)*[^\W_]"
+)
+#: RFC 1035, 2.3.4.
+_LABEL_MAX = 63
 
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
@@ -85,12 +92,19 @@ def email(value: str) -> str:
     Not done, because it is true of some providers only: dots and `+tags` of the local part stay, and no look-up
     says whether the address exists. Comments and quoted local parts are refused.
     """
-    if not value.isascii():
-        value = unicodedata.normalize("NFKC", value)
-    folded = value.lower()
-    if len(folded) > _EMAIL_MAX or folded.find("@") > _LOCAL_MAX or not _EMAIL.fullmatch(folded):
+    if value.isascii():
+        folded, form = value.lower(), _EMAIL
+    else:
+        folded, form = unicodedata.normalize("NFKC", value).lower(), _EMAIL_OF_ANY_SCRIPT
+    if len(folded) > _EMAIL_MAX or folded.find("@") > _LOCAL_MAX or not form.fullmatch(folded):
+        raise wrong_type("is not an e-mail address")
+    if len(folded) > _LABEL_MAX and _has_long_label(folded):
         raise wrong_type("is not an e-mail address")
     return folded
+
+
+def _has_long_label(address: str) -> bool:
+    return any(len(label) > _LABEL_MAX for label in address.partition("@")[2].split("."))
 
 
 def url(value: str) -> str:

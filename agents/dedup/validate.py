@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import NamedTuple
 
 from agents.dedup.fields import compile_field
-from agents.dedup.text import Wrong
+from agents.dedup.text import Parse, Wrong
 from config.plan.model import FieldRule
 from schemas.reasons import Reason
 from schemas.records import Fault, Lead, LeadReceived
@@ -25,12 +27,47 @@ class Checked(NamedTuple):
     faults: tuple[Fault, ...]
 
 
+#: A field as the loop over all fields wants it: name, required, known, read (see `Field`).
+_Reader = tuple[str, bool, dict[str, str], Parse]
+
+
+def _getter(columns: list[str]) -> Callable[[LeadReceived], tuple[str | None, ...]]:
+    """Return what gets these columns at once."""
+    if len(columns) < 2:
+        return lambda received: tuple(getattr(received, name) for name in columns)
+    return attrgetter(*columns)
+
+
+def _read(fields: list[_Reader], raws: Iterable[str | None], values: dict[str, str], faults: list[Fault]) -> None:
+    """Read the fields of a lead into `values`, or what is wrong with them into `faults`."""
+    for (name, required, known, read), raw in zip(fields, raws, strict=True):
+        if raw:
+            value = known.get(raw)
+            if value is None:
+                try:
+                    value = read(raw)
+                except Wrong as wrong:
+                    faults.append(Fault(name, wrong.code, wrong.detail))
+                    continue
+            if value:
+                values[name] = value
+                continue
+        if required:
+            faults.append(Fault(name, Reason.VALIDATION_MISSING, "is required and missing or empty"))
+
+
 class Validator:
     """The fields of one campaign at one plan version, compiled. Fields the campaign does not list are dropped."""
 
     def __init__(self, rules: tuple[FieldRule, ...]) -> None:
         fields = [compile_field(rule) for rule in rules]
-        self._fields = [(f.name, f.name in RECEIVED_COLUMNS, f.required, f.known, f.read) for f in fields]
+        columns = [field for field in fields if field.name in RECEIVED_COLUMNS]
+        mapped = [field for field in fields if field.name not in RECEIVED_COLUMNS]
+        self._columns = [(f.name, f.required, f.known, f.read) for f in columns]
+        self._mapped = [(f.name, f.required, f.known, f.read) for f in mapped]
+        self._mapped_names = [field.name for field in mapped]
+        self._get_columns = _getter([field.name for field in columns])
+        self._order = {rule.name: at for at, rule in enumerate(rules)}
         self._noted = [(f.name, f.name in RECEIVED_COLUMNS, f.note) for f in fields if f.note is not None]
         self._extra = tuple(rule.name for rule in rules if rule.name not in LEAD_COLUMNS)
         self._attributes = tuple(rule.name for rule in rules if not rule.personal)
@@ -40,22 +77,10 @@ class Validator:
         """Return the canonical values, or every fault, in the plan's order of fields."""
         values: dict[str, str] = {}
         faults: list[Fault] = []
-        extra = received.fields
-        for name, is_column, required, known, read in self._fields:
-            raw = getattr(received, name) if is_column else extra.get(name)
-            if raw:
-                value = known.get(raw)
-                if value is None:
-                    try:
-                        value = read(raw)
-                    except Wrong as wrong:
-                        faults.append(Fault(name, wrong.code, wrong.detail))
-                        continue
-                if value:
-                    values[name] = value
-                    continue
-            if required:
-                faults.append(Fault(name, Reason.VALIDATION_MISSING, "is required and missing or empty"))
+        _read(self._columns, self._get_columns(received), values, faults)
+        _read(self._mapped, map(received.fields.get, self._mapped_names), values, faults)
+        if faults:
+            faults.sort(key=lambda fault: self._order[fault.field])
         return Checked(values, self._notes(received, values), tuple(faults))
 
     def _notes(self, received: LeadReceived, values: dict[str, str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from tests.unit.agents.intake import DAY, NOW
 
 @pytest.fixture
 def client(valkey: str) -> Iterator[redis.Redis]:
-    with connect(valkey) as client:
+    with connect(valkey, 2.0) as client:
         yield client
 
 
@@ -61,7 +61,7 @@ def test_of_many_who_come_at_once_one_passes(valkey: str, prefix: str, store: Re
     passed: list[int] = []
 
     def race(worker: int) -> None:
-        with connect(valkey) as client:
+        with connect(valkey, 2.0) as client:
             own = RedisStore(client, prefix)
             rounds = range(20)
             passed.extend(at for at in rounds if own.claim(seal, [row(at, f"e{at}", partition=worker)]) == [])

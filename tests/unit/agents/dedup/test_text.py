@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,3 +137,22 @@ def test_a_closed_list_is_read_in_any_case_and_spelt_as_the_plan_does() -> None:
     assert parse("METAL") == "Metal"
     with pytest.raises(Wrong, match="allowed"):
         parse("glass")
+
+
+@pytest.mark.parametrize("parse", [email, url])
+@pytest.mark.parametrize("piece", ["a", "a-", "-", "a.", ".", "a@", "é", "é-", "http://a", "https://a.", "_"])
+def test_no_value_makes_a_pattern_run_away(parse: Callable[[str], str], piece: str) -> None:
+    began = time.process_time()
+    for start in ("", "a@b.", "https://"):
+        for end in ("", "!", "@", ".", "é!"):
+            try:
+                parse(start + piece * 120 + end)
+            except Wrong:
+                continue
+    assert time.process_time() - began < 0.5
+
+
+def test_a_label_of_a_host_name_has_at_most_63_characters() -> None:
+    assert email(f"m@{'e' * 63}.com") == f"m@{'e' * 63}.com"
+    with pytest.raises(Wrong):
+        email(f"m@{'e' * 64}.com")
