@@ -79,7 +79,7 @@ def plan_yaml(leads: int, *, contracts: int = BUYERS) -> str:
 
 
 def _buyer(number: int, cap: int | None, draw: random.Random) -> str:
-    """Return one buyer with one contract; a third of the states each, grades by number."""
+    """Return one buyer with one contract; a third of the states each, grades by number; the capped ones come first."""
     states = ", ".join(sorted(draw.sample(STATES, 17)))
     grades = ("A, B, C, D", "A, B, C", "A, B")[number % 3]
     caps = "unlimited" if cap is None else f"{{leads: {{day: {cap}}}}}"
@@ -90,7 +90,7 @@ def _buyer(number: int, cap: int | None, draw: random.Random) -> str:
         f"    caps: {caps}\n    delivery: topic\n    contracts:\n"
         f"      {name}-c:\n        campaign: {CAMPAIGN}\n"
         f"        accept: {{state: [{states}], grade: [{grades}]}}\n"
-        f"        price: {30 + number % 20}.00\n        priority: {1 + number % 2}\n"
+        f"        price: {30 + number % 20}.00\n        priority: {1 if number < CAPPED_BUYERS else 1 + number % 2}\n"
         f"        weight: {1 + number % 5}\n        caps: unlimited\n"
     )
 
