@@ -22,13 +22,15 @@ from streams.stage import Stage, TopicPartition
 from streams.stores import Decode, Store
 
 log = logging.getLogger(__name__)
+_ON_THE_WAY = (LaneStatus.ASKING, LaneStatus.RESTORING)
 
 
 class Assignment:
     """All lanes of one worker; `on_assign` and `on_revoke` are the client's callbacks, run inside `poll` only."""
 
-    #: Pause between two questions for committed offsets while those of a dead owner are still pending.
+    #: First and longest pause between two questions for a lane's offsets while those of a dead owner are pending.
     _ASK_AGAIN_MS = 100
+    _ASK_AGAIN_MAX_MS = 2000
 
     def __init__(
         self,
@@ -48,7 +50,6 @@ class Assignment:
         self._kept_state_ms = kept_state_ms
         self._stage_of = {topic: stage for stage in stages for topic in stage.sources}
         self._lanes: dict[tuple[str, int], Lane] = {}
-        self._ask_at_ms = 0
         #: Lanes that run, rebuilt when one starts or ends; the hot path iterates over it.
         self.running: tuple[Lane, ...] = ()
         #: Source partitions of running lanes, with their lane.
@@ -59,6 +60,11 @@ class Assignment:
     def lanes(self) -> list[Lane]:
         """Return all lanes of which at least one source is owned."""
         return [lane for lane in list(self._lanes.values()) if lane.owned]
+
+    @property
+    def settling(self) -> bool:
+        """Whether some lane is on its way to work: the next look should come soon."""
+        return any(lane.status in _ON_THE_WAY for lane in self._lanes.values())
 
     # --- the client's callbacks ---------------------------------------------------------------------------
 
@@ -71,7 +77,7 @@ class Assignment:
             lane.owned.add(partition)
             lane.status = LaneStatus.ASKING if len(lane.owned) == len(lane.sources) else LaneStatus.PARTIAL
             lane.token = Token()
-        self._ask_at_ms = 0
+            lane.ask_at_ms = lane.ask_for_ms = 0
 
     def on_revoke(self, partitions: Iterable[TopicPartition]) -> None:
         """Give up lanes. Their state is kept for a while, with the changelog offset up to which it is complete."""
@@ -113,19 +119,39 @@ class Assignment:
         for job in self._restorer.finished():
             self._restored(job)
         asking = [lane for lane in self._lanes.values() if lane.status is LaneStatus.ASKING]
-        if asking and self._clock.monotonic_ms() >= self._ask_at_ms:
-            try:
-                self._ask(asking)
-            except Unavailable as error:
-                log.info("offsets of %d lanes are not known yet: %s", len(asking), error)
-                self._ask_at_ms = self._clock.monotonic_ms() + self._ASK_AGAIN_MS
+        now = self._clock.monotonic_ms()
+        if due := [lane for lane in asking if lane.ask_at_ms <= now]:
+            self._ask(due, together=len(due) == len(asking))
 
-    def _ask(self, lanes: Sequence[Lane]) -> None:
+    def _ask(self, lanes: Sequence[Lane], together: bool) -> None:
+        """Ask for all lanes at once; if offsets of one are pending, lane by lane, so that the others go on.
+
+        A question for pending offsets blocks for a second. So only one such lane is asked at a time, less and less
+        often: a dead worker's transaction may take its time-out to end.
+        """
+        if together and len(lanes) > 1:
+            try:
+                self._bring_on(lanes)
+            except Unavailable:
+                log.info("some offsets of %d lanes are pending: asking lane by lane", len(lanes))
+            else:
+                return
+        for lane in lanes:
+            try:
+                self._bring_on([lane])
+            except Unavailable as error:
+                lane.ask_for_ms = min(self._ASK_AGAIN_MAX_MS, 2 * lane.ask_for_ms or self._ASK_AGAIN_MS)
+                lane.ask_at_ms = self._clock.monotonic_ms() + lane.ask_for_ms
+                log.info("%s asks again in %d ms: %s", lane, lane.ask_for_ms, error)
+                return
+
+    def _bring_on(self, lanes: Sequence[Lane]) -> None:
         sources = [source for lane in lanes for source in lane.sources]
         committed = self._client.committed(sources)
         changelogs = [lane.changelog for lane in lanes if lane.stage.tables]
         bounds = self._client.log_bounds([*sources, *changelogs])
         for lane in lanes:
+            lane.ask_for_ms = 0
             needed = [*lane.sources, *([lane.changelog] if lane.stage.tables else ())]
             if missing := [partition.topic for partition in needed if partition not in bounds]:
                 self.stop(lane, f"{', '.join(missing)} missing: run `leadflow topics create`")

@@ -56,10 +56,15 @@ class Lane:
     complete_at_ms: int = 0
     #: Stable committed offset and log bounds of each source, as asked for at the assignment.
     asked: dict[TopicPartition, tuple[int | None, tuple[int, int]]] = field(default_factory=dict)
+    #: When to ask for the offsets (again), and how long the last pause was; monotonic ms.
+    ask_at_ms: int = 0
+    ask_for_ms: int = 0
     #: The next offset of each source; equal to the committed one whenever no epoch is open.
     next: dict[TopicPartition, int] = field(default_factory=dict)
     #: The `restored` hook has still to run.
     fresh: bool = False
+    #: Timers are asked again from here on, monotonic ms.
+    timer_from_ms: int = 0
 
     def __post_init__(self) -> None:
         self.sources = tuple(TopicPartition(topic, self.partition) for topic in self.stage.sources)

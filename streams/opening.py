@@ -24,6 +24,8 @@ Judge = Callable[[Failure, bool], None]
 
 #: How often backlogs are weighed: 40 partitions cost more than a small epoch.
 _WEIGH_EVERY_MS = 20
+#: Longest poll while a lane is on its way to work: what it waits for comes from elsewhere.
+_SETTLING_S = 0.01
 #: Polls of one linger; each returns at once when something is there.
 _LINGER_POLLS_MAX = 8
 #: Chunks of followed records read by one `open`.
@@ -189,6 +191,8 @@ class Opener:
     def _patience_s(self, timeout_s: float) -> float:
         if self._intake.ready(self._may_take_alone) or self._fresh_lanes():
             return 0.0
+        if self._assignment.settling:
+            timeout_s = min(timeout_s, _SETTLING_S)
         at = next_due(self._timed_lanes())
         return timeout_s if at is None else min(timeout_s, self._clock.seconds_until(at))
 
@@ -196,10 +200,11 @@ class Opener:
         return [lane for lane in self._assignment.running if lane.fresh and self._may_run(lane.stage.name)]
 
     def _timed_lanes(self) -> list[Lane]:
-        timed = self._timed
-        return [
-            lane for lane in self._assignment.running if lane.stage.name in timed and self._may_run(lane.stage.name)
-        ]
+        may = {name for name in self._timed if self._may_run(name)}
+        if not may:
+            return []
+        now = self._clock.monotonic_ms()
+        return [lane for lane in self._assignment.running if lane.stage.name in may and lane.timer_from_ms <= now]
 
     # --- what is taken --------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from schemas.errors import PartitionStop, Poison
 from schemas.records import Record
 from streams.positions import POSITION_TABLE, SEPARATOR
 
@@ -29,11 +30,18 @@ class StoreTable:
         self._before: dict[str, Any] = {}
 
     def get(self, key: str) -> Any:
-        """Return the value, or None."""
+        """Return the value, or None. Raises PartitionStop when the changelog's bytes cannot be read."""
         value = self._values.get(key)
         if type(value) is bytes:
-            value = self._values[key] = self._decode(value)
+            value = self._values[key] = self._decoded(value)
         return value
+
+    def _decoded(self, value: bytes) -> Record:
+        """Decode a value of the changelog. That it cannot be read is no fault of the record that asks for it."""
+        try:
+            return self._decode(value)
+        except Poison as error:
+            raise PartitionStop(f"table {self.name} holds a value that cannot be read: {error}") from error
 
     def put(self, key: str, value: Record) -> None:
         """Set; the first change of an epoch keeps the value before it."""

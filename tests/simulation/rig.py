@@ -167,13 +167,14 @@ class World:
             engine.start()
         return Worker(name, client, engine, own, events)
 
-    def settle(self, *workers: Worker, rounds: int = 60, each_ms: int = 20) -> None:
+    def settle(self, *workers: Worker, rounds: int = 200, each_ms: int = 20) -> None:
         """Let the workers work, one after the other, until nobody has had anything to do for a while."""
         quiet = 0
         for _ in range(rounds):
             results = [worker.engine.run_once() for worker in workers]
             self.clock.advance(each_ms)
-            quiet = quiet + 1 if all(result is None for result in results) else 0
+            busy = any(worker.engine._assignment.settling for worker in workers)
+            quiet = 0 if busy or any(result is not None for result in results) else quiet + 1
             if quiet >= 8:
                 return
 

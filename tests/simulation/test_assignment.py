@@ -13,7 +13,7 @@ from streams.engine import Engine
 from streams.options import EngineOptions
 from streams.positions import changelog_topic, table_key
 from streams.stage import TopicPartition
-from tests.simulation.rig import CODEC, Counting, Passing, World
+from tests.simulation.rig import CODEC, Counting, Crash, Passing, World
 
 A0, A1 = TopicPartition("a", 0), TopicPartition("a", 1)
 CHANGELOG0 = TopicPartition(changelog_topic("routing"), 0)
@@ -289,3 +289,41 @@ def test_a_table_that_the_changelog_still_has_but_the_stage_dropped_is_left_alon
     worker = world.worker("w1")
     world.settle(worker)
     assert worker.engine.state().ready
+
+
+def test_pending_offsets_of_one_partition_do_not_hold_up_the_others(world: World) -> None:
+    """A worker dies with offsets of a-0 in its transaction: a-1 goes on at once, a-0 when it has timed out."""
+
+    def dies(step: str, when: str) -> None:
+        if armed and (step, when) == ("send_offsets", "after"):
+            raise Crash
+
+    armed = False
+    first = world.worker("w1", on_step=dies)
+    world.settle(first)
+    armed = True
+    world.send("a", "k0", partition=0)
+    with pytest.raises(Crash):
+        first.run(3)
+    first.die()
+    world.clock.advance(6000)
+    other = world.worker("w2")
+    world.send("a", "k1", partition=1)
+    world.settle(other, rounds=20)
+    assert {source.partition for source in other.engine.state().running} == {1}
+    assert world.offsets()[A1] == 3
+    world.clock.advance(4000)
+    world.settle(other)
+    assert "k0=3" in world.out()
+    assert other.engine.state().ready
+
+
+def test_a_table_value_that_cannot_be_read_stops_the_partition_and_blames_no_record(world: World) -> None:
+    world.broker.send(changelog_topic("routing"), b"rubbish", table_key("counts", "k0"), partition=0)
+    worker = world.worker("w1")
+    world.send("a", "k0", partition=0)
+    world.send("a", "k1", partition=1)
+    world.settle(worker)
+    assert "table counts holds a value that cannot be read" in stopped(worker.engine)["routing", 0]
+    assert not world.dead("a")
+    assert "k1=3" in world.out()

@@ -226,6 +226,19 @@ def test_a_timer_opens_an_epoch_of_its_own_that_carries_offsets() -> None:
     assert world.offsets()[TopicPartition("b", 0)] == 0
 
 
+def test_a_timer_that_its_tick_leaves_due_cannot_spin() -> None:
+    class Stuck(Counting):
+        def due_at(self, partition: int) -> int | None:
+            return 5
+
+    world = World(partitions=1)
+    worker = world.worker(stages=[Stuck()])
+    for _ in range(300):
+        worker.run()
+        world.clock.advance(10)
+    assert 2 <= world.out().count("tick") <= 4, "once a second"
+
+
 def test_a_zombie_cannot_tick() -> None:
     world = World(partitions=1)
     first = world.worker("w1", [Counting(every_ms=100)])

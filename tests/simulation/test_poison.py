@@ -148,6 +148,22 @@ def test_a_wrong_type_in_a_table_blames_its_record() -> None:
     assert world.dead("a")[0].detail.startswith("TypeError in put")
 
 
+def test_a_record_that_fails_in_prepare_is_found_among_many_partitions() -> None:
+    class Claiming(Counting):
+        def prepare(self, batches: Sequence[Batch]) -> None:
+            if any(message.value == POISON for batch in batches for message in batch.messages):
+                raise ValueError("cannot be claimed")
+
+    world = World(partitions=2)
+    worker = world.worker(stages=[Claiming(), Passing()])
+    filled(world)
+    world.send("raw", "k")
+    world.settle(worker, rounds=100)
+    assert [letter.offset for letter in world.dead("a")] == [13]
+    assert len(world.out()) == 21
+    assert world.out("passed") == ["v"]
+
+
 # --- the stage has the first word -------------------------------------------------------------------------------
 
 
