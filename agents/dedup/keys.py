@@ -105,14 +105,15 @@ class PlanClaims:
         self.key = hashes.fingerprint
         self.shape: Shape = shape(dedupes.items())
         self.rules = {name: ClaimRule(name, rule, self.shape, hashes) for name, rule in dedupes.items()}
-        self._lead_ttl_ms = max([REPEATS_MS, *self.shape.values()]) + LAG_MS
+        #: How long the longest claim is kept.
+        self.kept_ms = max([REPEATS_MS, *self.shape.values()]) + LAG_MS
         self._unknown = ClaimRule("", None, {}, hashes)
 
     def row(self, lead: Claimant, keys: Mapping[str, str], age_ms: int = 0) -> Row:
         """Return the row that claims a lead; `age_ms` shortens how long its claims are kept from now on."""
         lead_id, campaign_id, partition, offset, received_at = lead
         rule = self.rules.get(campaign_id, self._unknown)
-        lead_ttl, ttl = self._lead_ttl_ms, rule.ttl_ms
+        lead_ttl, ttl = self.kept_ms, rule.ttl_ms
         if age_ms:
             lead_ttl, ttl = max(1, lead_ttl - age_ms), max(1, ttl - age_ms)
         value = f"{partition}:{offset}:{received_at}:{lead_id}"
@@ -124,4 +125,4 @@ class PlanClaims:
 
     def outlived(self, age_ms: int) -> bool:
         """Say whether a lead of this age can no longer be claimed by anything in this plan."""
-        return age_ms >= self._lead_ttl_ms
+        return age_ms >= self.kept_ms

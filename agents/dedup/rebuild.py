@@ -3,7 +3,8 @@
     1  take the lock; another worker that has it is left to its work
     2  set a new generation, not ready: from here on nobody claims and no open epoch is confirmed
     3  note the end of every partition of leads.unique, uncommitted records included
-    4  read that far, committed records only, and claim each lead again; renew the lock with the progress
+    4  read that far, committed records only, and claim each lead again; renew the lock with the progress;
+       what is older than any claim is kept is not read
     5  mark the generation ready, if it is still this one on this server
 
 A builder that dies leaves a lock that ends by itself; the next one starts at 1. One that was merely slow writes under
@@ -15,6 +16,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Protocol
 
 from agents.dedup.keys import Claimant, PlanClaims, Row
@@ -32,6 +34,10 @@ LOCK_MS = 5_000
 CHUNK_ROWS = 500
 #: Empty chunks in a row, about 0.1 s each, until a rebuild gives up behind an open transaction or a broker away.
 PATIENCE_CHUNKS = 600
+#: A stretch of the log that is simply read: looking for where to start would not be quicker.
+SHORT_RECORDS = 20_000
+#: How far the times of neighbouring records may be out of order: clocks of workers differ by seconds.
+DISORDER_MS = 3_600_000
 _CLOSE_S = 5.0
 _OVERTAKEN = "the claims were lost again, or another worker took the rebuild over"
 
@@ -159,7 +165,11 @@ class Rebuilder:
 
     def _copy(self, need: PlanClaims, owner: str, seal: Seal) -> None:
         """Claim the whole log again. Raises Unavailable when it was stopped, or lock or generation went elsewhere."""
-        bounds = {partition: (start, end) for partition, (start, end) in self._log.bounds().items() if start < end}
+        bounds = {
+            partition: (self._first(need, partition, start, end), end)
+            for partition, (start, end) in self._log.bounds().items()
+            if start < end
+        }
         total = sum(end - start for start, end in bounds.values()) or 1
         done = waited = 0
         for partition, (start, end) in bounds.items():
@@ -175,6 +185,30 @@ class Rebuilder:
             done += end - start
             if self._closing.is_set():
                 raise Unavailable("this worker stops")
+
+    def _first(self, need: PlanClaims, partition: int, start: int, end: int) -> int:
+        """Return an offset before which every lead is too old to be claimed, found by halving.
+
+        A lead is received before it is written, so no record written too long ago holds a lead that is young enough;
+        nor does one before it, but for the disorder of clocks.
+        """
+        oldest_ms = self._now_ms() - need.kept_ms - DISORDER_MS
+        low, high = start, end
+        while high - low > SHORT_RECORDS:
+            middle = (low + high) // 2
+            written_at = self._written_at(partition, middle, high)
+            if written_at is not None and written_at < oldest_ms:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def _written_at(self, partition: int, start: int, end: int) -> int | None:
+        """Return when the first record from `start` on was written; None when there is none soon."""
+        for messages in islice(self._log.read(partition, start, end, self._closing.is_set), 3):
+            if messages:
+                return messages[0].timestamp_ms
+        return None
 
     def _restore(self, need: PlanClaims, seal: Seal, messages: list[Message]) -> None:
         rows = [row for message in messages if (row := self._row(need, message)) is not None]

@@ -9,7 +9,7 @@ import pytest
 
 from agents.dedup.claims import CHUNK_ROWS, Claims, Earlier
 from agents.dedup.hashes import Hashes
-from agents.dedup.keys import Claimant, PlanClaims
+from agents.dedup.keys import LAG_MS, REPEATS_MS, Claimant, PlanClaims
 from agents.dedup.memory_store import MemoryStore
 from agents.dedup.rebuild import Rebuilder, UniqueLog
 from agents.dedup.sentinel import Step, judge, read
@@ -337,3 +337,41 @@ def test_a_store_that_is_away_is_unavailable(world: World) -> None:
         claims.claim([row(1, "e1")], wanted)
     world.store.away = False
     assert claims.claim([row(1, "e1")], wanted)[1] == {}
+
+
+class Long(MemoryUniqueLog):
+    """A log of a million records, one a minute, the last one now; counts what is read of it."""
+
+    END = 1_000_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_records = 0
+
+    def bounds(self) -> Mapping[int, tuple[int, int]]:
+        """One partition."""
+        return {0: (0, self.END)}
+
+    def read(self, partition: int, start: int, end: int, cancelled: Callable[[], bool]) -> Iterable[list[Message]]:
+        """Yield records that hold no lead."""
+        for at in range(start, end, 5000):
+            chunk = range(at, min(end, at + 5000))
+            self.read_records += len(chunk)
+            yield [
+                Message("leads.unique", 0, offset, NOW - (self.END - offset) * 60_000, b"", b"x") for offset in chunk
+            ]
+
+
+def test_what_is_older_than_any_claim_is_not_read(world: World) -> None:
+    log = Long()
+    settled(world.worker(log), need())
+    kept = (REPEATS_MS + LAG_MS) // 60_000
+    assert kept < log.read_records < kept + 150_000
+
+
+def test_a_start_that_is_looked_for_is_never_too_late(world: World) -> None:
+    log = Long()
+    rebuilder = Rebuilder(world.store, log, open_unique, lambda: NOW, lambda work: work())
+    start = rebuilder._first(need(), 0, 0, log.END)
+    oldest = NOW - REPEATS_MS - LAG_MS
+    assert oldest - 20_000 * 60_000 - 7_200_000 < NOW - (log.END - start) * 60_000 < oldest
