@@ -1,4 +1,4 @@
-"""The stand of a benchmark: a cluster of its own in a folder that goes away, W1's plan in force, a frozen noon."""
+"""The stand of a benchmark: a cluster of its own in a folder that goes away, W1's plan in force, a time of its own."""
 
 from __future__ import annotations
 
@@ -27,11 +27,14 @@ PLAN_FILE = "w1.yaml"
 
 
 @contextmanager
-def stand(plan_yaml: str) -> Iterator[tuple[Cluster, Reach]]:
-    """Yield a cluster without workers, its topics made and the plan applied; everything is gone afterwards."""
+def stand(plan_yaml: str, *, start: str = w1.CLOCK_START, rate: float = 1.0) -> Iterator[tuple[Cluster, Reach]]:
+    """Yield a cluster without workers, its topics made and the plan applied; everything is gone afterwards.
+
+    Its pretended time begins at `start` (ISO, UTC) and passes `rate` times as fast as real time.
+    """
     with tempfile.TemporaryDirectory(prefix="leadflow-bench-") as name:
         folder = Path(name)
-        environ = environment(folder)
+        environ = environment(folder, start, rate)
         with Cluster(folder, load_settings(environ), environ, say=_to_stderr, profile=BRIEF) as cluster:
             cluster.start_parts()
             way = reach(cluster.environment())
@@ -40,13 +43,14 @@ def stand(plan_yaml: str) -> Iterator[tuple[Cluster, Reach]]:
             yield cluster, way
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return the environment of a stand: nothing of the caller's LEADFLOW settings, and W1's pretended noon."""
+def environment(folder: Path, start: str, rate: float) -> dict[str, str]:
+    """Return the environment of a stand: nothing of the caller's LEADFLOW settings, and its pretended time."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("LEADFLOW_")}
     return {
         **inherited,
         "LEADFLOW_DATA": str(folder),
-        "LEADFLOW_CLOCK_START": w1.CLOCK_START,
+        "LEADFLOW_CLOCK_START": start,
+        "LEADFLOW_CLOCK_RATE": str(rate),
         "LEADFLOW_CLOCK_ANCHOR_MS": str(time.time_ns() // 1_000_000),
         "LEADFLOW_LOG_LEVEL": "WARNING",
     }

@@ -1,0 +1,125 @@
+"""Two pretended days over three zones: daily caps fill, midnight passes, every buyer sells again, each at its own.
+
+Time runs 2,400 times as fast: a day in 36 s. The expected end state, for each buyer and each whole local day:
+
+    always open      cap sold, the first sale of the day soon after the buyer's own midnight
+    with hours       cap sold, every sale between opening and closing in the buyer's own zone
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from console.audit.evidence import gather
+from console.audit.verdict import judge
+from console.bench.stand import stand
+from console.producing import Outgoing, Sender
+from console.reach import Reach
+from schemas.records import LeadReceived, LeadSold
+from schemas.topics import CLOSED, RECEIVED
+from tests.faults.load.harness import ROUND_S
+
+RATE = 2400.0
+START = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
+DAYS = 2.4
+CAP = 20
+LEADS_PER_S = 40
+ZONES = {"east": "America/New_York", "middle": "America/Chicago", "west": "America/Los_Angeles"}
+DRAIN_LIMIT_S = 60.0
+#: A few real seconds: four hops of a fraction of a second each, on a busy machine.
+SOON = timedelta(seconds=6 * RATE)
+
+HEAD = """\
+leadflow: 1
+currency: USD
+week_starts: monday
+campaigns:
+  days:
+    fields:
+      first_name: {type: text, required: true}
+      email:      {type: email, required: true}
+    dedupe: {match: any, of: [email], within: 30d}
+    sell_within: 12h
+    distribution: {sell: {shared: 6}, method: weighted_round_robin}
+suppliers:
+  forms: {campaigns: {days: {payout: 1.00, owed: on_first_sale}}}
+buyers:
+"""
+
+
+def plan() -> str:
+    """Return a plan of two buyers a zone: one with hours, one always open; each with a daily cap."""
+    return HEAD + "".join(
+        f"  {name}-{kind}:\n    name: {name} {kind}\n    time_zone: {zone}\n    hours: {hours}\n    when_closed: skip\n"
+        f"    tests: false\n    caps: {{leads: {{day: {CAP}}}}}\n    delivery: topic\n    contracts:\n"
+        f"      {name}-{kind}-c: {{campaign: days, accept: everything, price: 5.00, weight: 1, caps: unlimited}}\n"
+        for name, zone in ZONES.items()
+        for kind, hours in (("hours", "{mon-sun: 08:00-20:00}"), ("always", "always"))
+    )
+
+
+def leads(way: Reach) -> Iterator[LeadReceived]:
+    """Yield leads at a steady pace until the pretended days are over."""
+    began, end = time.monotonic(), START + timedelta(days=DAYS)
+    number = 0
+    while (now := way.clock.now_ms()) < end.timestamp() * 1000:
+        yield LeadReceived(f"d{number}", "days", "forms", now, first_name="Ada", email=f"a{number}@example.com")
+        number += 1
+        pause = began + number / LEADS_PER_S - time.monotonic()
+        threading.Event().wait(max(0.0, pause))
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(400)
+def test_every_buyer_sells_again_after_its_own_midnight() -> None:
+    with stand(plan(), start=START.isoformat().replace("+00:00", "Z"), rate=RATE) as (cluster, way):
+        cluster.start_workers(1)
+        cluster.wait_ready()
+        sender = Sender(way.address)
+        for lead in leads(way):
+            sender.send(Outgoing(RECEIVED, lead.supplier_lead_id, way.codec.encode(lead)))
+            cluster.round()
+        sender.flush()
+        sent, deadline = sender.acknowledged, time.monotonic() + DRAIN_LIMIT_S
+        while sum(1 for _ in way.reader.scan(CLOSED)) < sent:
+            assert time.monotonic() < deadline, "not all leads were closed"
+            cluster.round()
+            threading.Event().wait(ROUND_S)
+        evidence = gather(way.reader, way.codec)
+    verdict = judge(evidence)
+    assert verdict.good, verdict.findings[:10]
+    for name, zone in ZONES.items():
+        _always_open_sells_from_midnight(evidence.sold, f"{name}-always", ZoneInfo(zone))
+        _sells_in_its_hours(evidence.sold, f"{name}-hours", ZoneInfo(zone))
+
+
+def _by_local_day(sales: list[LeadSold], buyer_id: str, zone: ZoneInfo) -> dict[str, list[datetime]]:
+    """Return the local times of a buyer's sales by local day, in order."""
+    days: dict[str, list[datetime]] = defaultdict(list)
+    for sale in sales:
+        if sale.buyer_id == buyer_id:
+            at = datetime.fromtimestamp(sale.sold_at / 1000, zone)
+            days[at.date().isoformat()].append(at)
+    return {day: sorted(times) for day, times in days.items()}
+
+
+def _always_open_sells_from_midnight(sales: list[LeadSold], buyer_id: str, zone: ZoneInfo) -> None:
+    days = _by_local_day(sales, buyer_id, zone)
+    assert {len(times) for times in days.values()} == {CAP}, (buyer_id, {day: len(t) for day, t in days.items()})
+    for day in ("2026-06-03", "2026-06-04"):
+        first = days[day][0]
+        assert first - first.replace(hour=0, minute=0, second=0, microsecond=0) < SOON, (buyer_id, first)
+
+
+def _sells_in_its_hours(sales: list[LeadSold], buyer_id: str, zone: ZoneInfo) -> None:
+    days = _by_local_day(sales, buyer_id, zone)
+    assert all(8 <= at.hour < 20 for times in days.values() for at in times), buyer_id
+    assert len(days["2026-06-02"]) == len(days["2026-06-03"]) == CAP, (buyer_id, {d: len(t) for d, t in days.items()})
+    assert days["2026-06-03"][0].hour < 8 + SOON.total_seconds() / 3600, (buyer_id, days["2026-06-03"][0])
