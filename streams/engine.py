@@ -40,7 +40,7 @@ from streams.readiness import Counters, Readiness
 from streams.restore import Restorer, ThreadRestorer
 from streams.stage import Batch, Message, Stage, TopicPartition
 from streams.state import EngineState
-from streams.timers import check_moved
+from streams.timers import pace
 
 log = logging.getLogger(__name__)
 
@@ -306,7 +306,7 @@ class Engine:
             self._dead[batch.topic].committed(batch.partition, len(batch.messages))
         self._rests.through({lane.stage.name for lane in epoch.lanes})
         if epoch.due:
-            check_moved(epoch.due, epoch.now_ms, self._clock.monotonic_ms())
+            pace(epoch.due, epoch.now_ms, self._clock.monotonic_ms())
         self._counters.commits += 1
         self._counters.lost_in_a_row = 0
         if epoch.aside is not None:

@@ -49,7 +49,7 @@ class Batch(NamedTuple):
 class Table(Protocol[V]):
     """One partition of a stage's table. Values are frozen and replaced, never mutated (undo keeps the old one).
 
-    Iteration is by the order of first insertion since restore.
+    Iteration is by the order of first insertion since restore; a removal that was undone puts its key at the end.
     """
 
     def get(self, key: str) -> V | None:

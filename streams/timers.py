@@ -5,15 +5,13 @@ A timer is derived by its stage from its tables; the engine only asks `due_at`, 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
 from streams.lanes import Lane
 from streams.stage import Stage
 
-log = logging.getLogger(__name__)
-#: A timer that its tick has not moved would open one epoch after the other: it is asked again after this pause.
-STUCK_MS = 1000
+#: A timer that its tick leaves due (more to do, or a bug) is asked again after this pause: it must not spin.
+PACE_MS = 10
 
 
 def has_timers(stage: Stage) -> bool:
@@ -31,10 +29,9 @@ def next_due(lanes: Iterable[Lane]) -> int | None:
     return min((at for lane in lanes if (at := lane.stage.due_at(lane.partition)) is not None), default=None)
 
 
-def check_moved(lanes: Iterable[Lane], ticked_ms: int, monotonic_ms: int) -> None:
-    """Hold back the timers of lanes whose committed tick at `ticked_ms` has left them due."""
+def pace(lanes: Iterable[Lane], ticked_ms: int, monotonic_ms: int) -> None:
+    """Hold back for a moment the timers of lanes whose committed tick at `ticked_ms` has left them due."""
     for lane in lanes:
         at = lane.stage.due_at(lane.partition)
         if at is not None and at <= ticked_ms:
-            log.error("%s: a tick at %d has left the timer at %d", lane, ticked_ms, at)
-            lane.timer_from_ms = monotonic_ms + STUCK_MS
+            lane.timer_from_ms = monotonic_ms + PACE_MS
