@@ -6,12 +6,14 @@ force, and `problem` says so until the next good one. Stages read views in the e
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple
 
 import msgspec
 
 from config.plan.canonical import from_json
 from config.plan.compiled import CompiledPlan, compile_plan
+from config.plan.model import Plan
 from schemas.codec import Codec
 from schemas.errors import LeadflowError
 from schemas.records import Pause, PlanVersion
@@ -22,34 +24,60 @@ from streams.stage import Message
 UNTIL_RESUMED = -1
 
 
+class _Version(NamedTuple):
+    number: int
+    plan: Plan
+
+
 class PlanView:
-    """The newest readable version of the plan."""
+    """The newest usable version of the plan.
+
+    The topic holds every version there ever was. Each is read as it comes, but only the one that somebody asks for
+    is compiled: a worker that starts does not compile the whole history.
+    """
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._plan: CompiledPlan | None = None
-        self.applied_at = 0
+        #: Versions newer than `_plan`, the newest last; a few, so that one that cannot be compiled has a fallback.
+        self._newer: deque[_Version] = deque(maxlen=3)
         self.problem = ""
 
     def current(self) -> CompiledPlan | None:
         """Return the plan in force; the same object until the next version. None: no plan was ever applied."""
+        while self._newer:
+            version = self._newer.pop()
+            try:
+                self._plan = compile_plan(version.plan, version.number)
+            except Exception as error:
+                self.problem = f"plan version {version.number} cannot be used ({_said(error)}); {self._kept()}"
+            else:
+                self._newer.clear()
         return self._plan
 
     def apply(self, message: Message) -> None:
-        """Take in a record of `internal.plan`. Older versions than the one in force are left aside."""
-        where = f"{PLAN}-{message.partition}@{message.offset}"
+        """Take in a record of `internal.plan`. Versions that are not newer than the last one are left aside."""
         try:
             record = self._codec.decode_as(message.value or b"", PlanVersion)
-            if self._plan is not None and record.version <= self._plan.version:
-                return
-            self._plan = compile_plan(from_json(record.plan_json), record.version)
+            if record.version > self._last():
+                self._newer.append(_Version(record.version, from_json(record.plan_json)))
         except Exception as error:
             # Whatever a foreign writer put there, a worker goes on by the plan it has; the cause is for the operator.
-            kept = "no plan is in force" if self._plan is None else f"version {self._plan.version} stays in force"
-            self.problem = f"{where} cannot be read ({_said(error)}); {kept}; apply the plan again"
-            return
-        self.applied_at = record.applied_at
-        self.problem = ""
+            where = f"{PLAN}-{message.partition}@{message.offset}"
+            self.problem = f"{where} cannot be read ({_said(error)}); {self._kept()}"
+        else:
+            self.problem = ""
+
+    def _last(self) -> int:
+        """Return the number of the last version taken in, 0 if there is none."""
+        if self._newer:
+            return self._newer[-1].number
+        return 0 if self._plan is None else self._plan.version
+
+    def _kept(self) -> str:
+        last = self._last()
+        kept = f"version {last} stays in force" if last else "no plan is in force"
+        return f"{kept}; apply the plan again"
 
 
 class _Paused(NamedTuple):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from agents import views
 from agents.views import PauseView, PlanView
+from config.plan.compiled import CompiledPlan, compile_plan
+from config.plan.model import Plan
 from schemas.records import Pause, PlanVersion
 from streams.stage import Message
 from tests.unit.agents.intake import CODEC, NOW, plan, plan_message
@@ -26,7 +29,6 @@ def test_the_newest_version_is_in_force() -> None:
     assert current is not None
     assert current.version == 3
     assert view.current() is current
-    assert view.applied_at == NOW
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,27 @@ def test_a_plan_that_cannot_be_read_leaves_the_old_one_in_force_and_says_so(valu
     assert current.version == 2
     assert "internal.plan-0@5" in view.problem
     assert "version 2 stays in force" in view.problem
+
+
+def test_only_the_version_that_is_asked_for_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+
+    def counting(model: Plan, number: int) -> CompiledPlan:
+        compiled.append(number)
+        if number == 40:
+            raise ValueError("not this one")
+        return compile_plan(model, number)
+
+    monkeypatch.setattr(views, "compile_plan", counting)
+    view = PlanView(CODEC)
+    for number in range(1, 41):
+        view.apply(plan_message(plan(version=number)))
+    current = view.current()
+    assert current is not None
+    assert (current.version, compiled) == (39, [40, 39])
+    assert "plan version 40 cannot be used" in view.problem
+    assert "version 39 stays in force" in view.problem
+    assert view.current() is current
 
 
 def test_pauses_hold_until_resumed_or_over() -> None:
