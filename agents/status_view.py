@@ -5,7 +5,7 @@ Any state of this view is safe: the owner decides. A stale view costs a visit to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from schemas.codec import Codec
 from schemas.errors import LeadflowError
@@ -46,6 +46,10 @@ class StatusView:
     def open_at(self, contract_id: str, now_ms: int) -> bool:
         """Whether the contract may be asked now."""
         return self.closing(contract_id, now_ms) is None
+
+    def all_open(self, contract_ids: Sequence[str]) -> bool:
+        """Whether no status closes any of these contracts, whatever the time; False says nothing yet."""
+        return self._closed.keys().isdisjoint(contract_ids)
 
     def closing(self, contract_id: str, now_ms: int) -> BuyerStatus | None:
         """Return the status that closes this contract now, or None.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from agents.routing.eligible import Lineup
 from config.plan.compiled import CompiledContract
 from schemas.records import Credit
 from streams.stage import Table
@@ -24,22 +25,21 @@ class Credits:
         """Work with this table from now on: that of the epoch that is open."""
         self._table = table
 
-    def of(self, contracts: Sequence[CompiledContract]) -> list[float]:
+    def of(self, lineup: Lineup) -> list[float]:
         """Return the contracts' credits in leads, in their order."""
         credits = self._credits
         try:
-            return [credits[contract.contract_id] for contract in contracts]
+            return [credits[contract_id] for contract_id in lineup.ids]
         except KeyError:
-            for contract in contracts:
+            for contract in lineup.contracts:
                 if contract.contract_id not in credits:
                     credits[contract.contract_id] = self._read(contract)
-            return [credits[contract.contract_id] for contract in contracts]
+            return [credits[contract_id] for contract_id in lineup.ids]
 
-    def set(self, contracts: Sequence[CompiledContract], credits: Sequence[float]) -> None:
+    def set(self, lineup: Lineup, credits: Sequence[float]) -> None:
         """Remember the contracts' credits after a lead."""
-        ids = [contract.contract_id for contract in contracts]
-        self._credits.update(zip(ids, credits, strict=True))
-        self._changed.update(ids)
+        self._credits.update(zip(lineup.ids, credits, strict=True))
+        self._changed.update(lineup.ids)
 
     def write(self) -> None:
         """Put what has changed into the table."""

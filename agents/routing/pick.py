@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from operator import add
 from typing import Final, NamedTuple, Protocol
 
 
@@ -66,7 +67,7 @@ def pick(runners: Sequence[Runner], credits: Sequence[float], rights: int, *, pl
         rights: how many rights the lead has.
         plain: `is_plain` of these runners or of more: spares the grouping by buyer.
     """
-    return _pick_plain(runners, credits, rights) if plain else _pick_by_buyer(runners, credits, rights)
+    return pick_by_stakes(stakes_of(runners, rights), credits) if plain else pick_by_buyer(runners, credits, rights)
 
 
 def shares_of(weights: Sequence[float], rights: int) -> list[float]:
@@ -96,31 +97,48 @@ def _shares_with_full(weights: Sequence[float], rights: int) -> list[float]:
     return shares
 
 
-def _pick_plain(runners: Sequence[Runner], credits: Sequence[float], rights: int) -> Picks:
-    """Pick among contracts of different buyers: the common case, kept short."""
-    after = list(credits)
+class Stakes(NamedTuple):
+    """What plain runners get of any lead with so many rights, whatever their credits; in the runners' order.
+
+    `earned` is added to the credit; `ranks` is added to that and decides the order.
+    """
+
+    rights: int
+    earned: tuple[float, ...]
+    ranks: tuple[float, ...]
+
+
+def stakes_of(runners: Sequence[Runner], rights: int) -> Stakes:
+    """Return the stakes of contracts that all have different buyers."""
     priorities = [runner.priority for runner in runners]
+    earned = [0.0] * len(runners)
     ranks = [-_GROUP * priority for priority in priorities]
     left = rights
     for priority in sorted(set(priorities)):
         group = [index for index, own in enumerate(priorities) if own == priority]
         shares = shares_of([runners[index].weight for index in group], left)
         for index, share in zip(group, shares, strict=True):
-            after[index] += share
+            earned[index] = share
             if share == 1.0:
                 ranks[index] += _ALWAYS
         left -= len(group)
         if left <= 0:
             break
-    ranks = [rank + earned for rank, earned in zip(ranks, after, strict=True)]
-    order = sorted(range(len(after)), key=ranks.__getitem__, reverse=True)
-    picked = order[:rights]
+    return Stakes(rights, tuple(earned), tuple(ranks))
+
+
+def pick_by_stakes(stakes: Stakes, credits: Sequence[float]) -> Picks:
+    """Pick among contracts of different buyers: the common case, kept short."""
+    after = list(map(add, credits, stakes.earned))
+    order = sorted(range(len(after)), key=list(map(add, after, stakes.ranks)).__getitem__, reverse=True)
+    picked = order[: stakes.rights]
     for index in picked:
         after[index] -= 1.0
-    return Picks(picked, order[rights:], after)
+    return Picks(picked, order[stakes.rights :], after)
 
 
-def _pick_by_buyer(runners: Sequence[Runner], credits: Sequence[float], rights: int) -> Picks:
+def pick_by_buyer(runners: Sequence[Runner], credits: Sequence[float], rights: int) -> Picks:
+    """Pick among contracts of which some have the same buyer."""
     picks = Picks([], [], list(credits))
     seen: set[str] = set()
     by_priority = sorted(range(len(runners)), key=lambda index: runners[index].priority)

@@ -53,7 +53,7 @@ class Routing(Stage):
         self._codec = codec
         self._plan = plan
         self._horizon_ms = horizon_ms
-        self._office = Office(codec, slips, status.closing, count)
+        self._office = Office(codec, slips, status, count)
         self._markets: tuple[CompiledPlan, dict[str, Market]] | None = None
         self._credits: dict[int, Credits] = {}
         self._expires_at: dict[int, int] = {}

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from agents.endings import unfilled
 from agents.routing.credits import Credits
-from agents.routing.eligible import Field, Market
-from agents.routing.pick import Picks, pick
+from agents.routing.eligible import Field, Lineup, Market
+from agents.routing.pick import Picks
 from agents.routing.rights import Payout, reason_without_pick, rights_of, routes_of
-from agents.status_view import Closing
+from agents.status_view import StatusView
 from agents.wills import HEADER, will_of
 from config.plan.compiled import CompiledPlan
 from schemas.codec import Codec
@@ -34,7 +34,7 @@ class Office:
 
     codec: Codec
     slips: Slips
-    closing: Closing
+    status: StatusView
     count: Callable[[str, str], None]
 
 
@@ -57,6 +57,7 @@ class Turn:
         self._routed = routed_table
         self._epoch = epoch
         self._now_ms = epoch.now_ms
+        self._known_rights: dict[tuple[str, str, bool, int], list[Right]] = {}
         self.behind = 0
 
     def lead(self, value: bytes) -> None:
@@ -73,9 +74,9 @@ class Turn:
         count = market.campaign.rights if market is not None else 1
         self._routed.put(slip.lead_id, routed(slip, count, self._now_ms))
         fresh = market is not None and self._now_ms < slip.sell_by
-        field = market.field(slip, score.grade, self._office.closing, self._now_ms) if market and fresh else _NOBODY
+        field = market.field(slip, score.grade, self._office.status, self._now_ms) if market and fresh else _NOBODY
         rights = self._rights(slip, count, field.value_minor)
-        picks = self._pick(market, field, count, slip.test) if market and field.contracts else _NO_PICKS
+        picks = self._pick(field, count, slip.test) if field.candidates else _NO_PICKS
         routes = routes_of(field.candidates, picks)
         for right, route in zip(rights, routes, strict=False):
             offer = self._office.slips.seal_offer(head_bytes, right, route, 0, field.skipped, body)
@@ -93,7 +94,7 @@ class Turn:
         head, head_bytes, body = self._office.slips.open_reroute(value)
         slip, trace = head.slip, list(head.trace)
         market = self._markets.get(slip.campaign_id)
-        field = market.field(slip, head.score.grade, self._office.closing, self._now_ms) if market else _NOBODY
+        field = market.field(slip, head.score.grade, self._office.status, self._now_ms) if market else _NOBODY
         right = replace(
             head.right,
             rerouted=True,
@@ -102,10 +103,10 @@ class Turn:
             value_minor=max(head.right.value_minor, field.value_minor),
         )
         trace += field.skipped
-        if not market or not field.contracts:
+        if not field.candidates:
             self._unfilled(slip, right, reason_without_pick(field), trace)
             return
-        picks = pick(field.contracts, self._credits.of(field.contracts), 1, plain=market.plain)
+        picks = field.lineup.pick(self._credits.of(field.lineup), 1)
         (route,) = routes_of(field.candidates, picks)
         offer = self._office.slips.seal_offer(head_bytes, right, route, 0, trace, body)
         self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
@@ -113,15 +114,20 @@ class Turn:
 
     def _rights(self, slip: Slip, count: int, value_minor: int) -> list[Right]:
         """Return the lead's rights; the payout is pinned from the plan in force now, a test lead has none."""
-        terms = self._plan.supplier_terms(slip.supplier_id, slip.campaign_id)
-        payout = _NOTHING_OWED if terms is None or slip.test else Payout(terms.payout_minor, terms.owed)
-        return rights_of(count, payout, self._plan.currency, self._plan.version, value_minor, self._now_ms)
+        key = (slip.supplier_id, slip.campaign_id, slip.test, value_minor)
+        rights = self._known_rights.get(key)
+        if rights is None:
+            terms = self._plan.supplier_terms(slip.supplier_id, slip.campaign_id)
+            payout = _NOTHING_OWED if terms is None or slip.test else Payout(terms.payout_minor, terms.owed)
+            rights = rights_of(count, payout, self._plan.currency, self._plan.version, value_minor, self._now_ms)
+            self._known_rights[key] = rights
+        return rights
 
-    def _pick(self, market: Market, field: Field, rights: int, test: bool) -> Picks:
+    def _pick(self, field: Field, rights: int, test: bool) -> Picks:
         """Pick for the rights and charge the picks; a test lead charges nobody."""
-        picks = pick(field.contracts, self._credits.of(field.contracts), rights, plain=market.plain)
+        picks = field.lineup.pick(self._credits.of(field.lineup), rights)
         if not test:
-            self._credits.set(field.contracts, picks.credits)
+            self._credits.set(field.lineup, picks.credits)
         return picks
 
     def _unfilled(self, slip: Slip, right: Right, reason: Reason, trace: Sequence[Step]) -> None:
@@ -156,5 +162,5 @@ class Turn:
         self._office.count("repeat", Reason.REPEAT)
 
 
-_NOBODY: Final = Field([], [], [], 0, 0)
+_NOBODY: Final = Field(Lineup(()), (), (), 0, 0)
 _NO_PICKS: Final = Picks([], [], [])

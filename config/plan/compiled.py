@@ -67,6 +67,11 @@ class CompiledContract:
                 return price.minor, price.words
         raise AssertionError("a checked price ends with a rule that always holds")
 
+    @property
+    def one_price(self) -> tuple[int, str] | None:
+        """The price and its words where every lead costs the same; None where it depends on the lead."""
+        return (self._prices[0].minor, self._prices[0].words) if len(self._prices) == 1 else None
+
     def accepts(self, values: Values, grade: str) -> Verdict:
         """Ask this contract alone, with the reason of a no; `CompiledCampaign.eligible` asks all at once."""
         failing = first_failing(self.accept, values, grade)
