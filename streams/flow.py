@@ -101,6 +101,9 @@ class Pauses:
         self._client = client
         self._paused: set[TopicPartition] = set()
 
+    def __bool__(self) -> bool:
+        return bool(self._paused)
+
     def set(self, paused: set[TopicPartition], running: Mapping[TopicPartition, Lane]) -> None:
         """Pause exactly these of the running partitions."""
         before = self._paused

@@ -102,7 +102,7 @@ class Opener:
         self._timed = {stage.name for stage in stages if has_timers(stage)}
         self._prepared = {stage.name for stage in stages if type(stage).prepare is not Stage.prepare}
         self._idle: set[str] = set()
-        self._regulated: tuple[Lane, ...] | None = None
+        self._depth = {topic: depth for depth, stage in enumerate(stages) for topic in stage.sources}
         self._weigh_at_ms = 0
         self._suspects_turn = False
         #: Stages held back, with the later stage they wait for; for readers of the state.
@@ -117,21 +117,33 @@ class Opener:
     # --- who may run ----------------------------------------------------------------------------------------
 
     def regulate(self) -> None:
-        """Decide which stages may run now, and tell the client what to pause if that has changed."""
+        """Decide which stages may run now, and tell the client what to pause."""
         now = self._clock.monotonic_ms()
         idle = {s.name for s in self._stages if s.waits is not None or self._rests.resting(s.name, now)}
         held = self.held
         if now >= self._weigh_at_ms:
             self._weigh_at_ms = now + _WEIGH_EVERY_MS
             held = self._backlog.held(self._waiting(idle), now)
-        running = self._assignment.running
-        if idle != self._idle or held != self.held or running is not self._regulated or self._suspects:
-            self._idle, self.held, self._regulated = idle, held, running
-            sources = [(lane.stage.name, source) for lane in running for source in lane.sources]
-            paused = {source for stage, source in sources if not self._may_run(stage) or self._overfull(source)}
-            self._pauses.set(paused, self._assignment.lane_of)
-            if self._suspects:
-                self._regulated = ()
+        self._idle, self.held = idle, held
+        if idle or held or self._suspects or self._pauses:
+            self._pauses.set(self._overfull(), self._assignment.lane_of)
+
+    def _overfull(self) -> set[TopicPartition]:
+        """Return the partitions to pause: those that may not run, once an epoch's worth of their stage waits here.
+
+        Not earlier: what a pause makes the client drop it has to fetch again, and most rests are short.
+        """
+        full: set[TopicPartition] = set()
+        most = self._options.epoch_records_max
+        for stage in self._stages:
+            lanes = [lane for lane in self._assignment.running if lane.stage is stage]
+            sources = [source for lane in lanes for source in lane.sources]
+            if not self._may_run(stage.name):
+                if sum(map(self._intake.count, sources)) >= most:
+                    full.update(sources)
+            elif self._suspects:
+                full.update(s for s in self._suspects.partitions() if s in sources and self._intake.count(s) >= most)
+        return full
 
     def _waiting(self, idle: set[str]) -> dict[str, int]:
         """Return how many records wait for each stage that is not idle."""
@@ -143,12 +155,6 @@ class Opener:
                 count = sum(lag.get(source, 0) + self._intake.count(source) for source in lane.sources)
                 waiting[name] = waiting.get(name, 0) + count
         return waiting
-
-    def _overfull(self, partition: TopicPartition) -> bool:
-        """A suspect's records wait for epochs of their own; more of them would only fill memory."""
-        return (
-            bool(self._suspects) and self._suspects.limit(partition) is not None and self._intake.count(partition) > 0
-        )
 
     def _may_run(self, stage: str) -> bool:
         return stage not in self._idle and stage not in self.held
@@ -222,7 +228,7 @@ class Opener:
     def _open_common(self, metadata: GroupMetadata, number: int, judge: Judge) -> OpenEpoch | None:
         room = self._options.epoch_records_max
         batches: list[Batch] = []
-        for partition in self._intake.waiting():
+        for partition in sorted(self._intake.waiting(), key=lambda waiting: -self._depth[waiting.topic]):
             if room > 0 and self._may_take(partition):
                 batches.append(self._intake.take(partition, room))
                 room -= len(batches[-1].messages)

@@ -68,6 +68,27 @@ def test_records_of_a_resting_stage_are_neither_lost_nor_fetched_again() -> None
     assert len(world.out()) == 50
 
 
+@pytest.mark.parametrize(("records", "pauses"), [(9, False), (500, True)])
+def test_a_resting_stage_is_paused_at_the_client_only_when_an_epoch_of_it_waits(records: int, pauses: bool) -> None:
+    """A pause makes librdkafka drop what it has fetched; without any, a long rest would fill the memory."""
+    stage = Counting()
+    stage.unavailable = True
+    world = World(partitions=2)
+    worker = world.worker(stages=[stage], options=EngineOptions(epoch_records_max=10))
+    for number in range(records):
+        world.send("a", f"k{number}")
+    for _ in range(100):
+        worker.run()
+        world.clock.advance(20)
+    assert bool(worker.client._paused) == pauses
+    intake = worker.engine._intake
+    assert intake.ready(lambda partition: True) <= 20
+    stage.unavailable = False
+    world.clock.advance(6000)
+    world.settle(worker)
+    assert len(world.out()) == records
+
+
 def test_a_refused_confirm_aborts_undoes_and_is_tried_again() -> None:
     """out:  (k=1) A | k=1 C     the claims were wiped between prepare and commit."""
     stage = Counting()
