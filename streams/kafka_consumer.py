@@ -1,8 +1,9 @@
 """The group consumer: membership, assignment, resting partitions, and the records themselves.
 
-Rebalance callbacks run inside `poll` alone, so no epoch is open while the assignment changes. A given partition is
-assigned at its end and paused: nothing can be fetched, and no position can be found outside the log, before
-`start` names the committed offset.
+Rebalance callbacks run inside `poll` alone, so no epoch is open while the assignment changes. A partition that is
+given to us is handed to librdkafka only when `start` names its offset, and at that offset. Handing it over earlier,
+at a logical offset and paused, is a trap: an answer to librdkafka's question for that offset which comes after our
+seek sends the partition to the log's end, and everything in between would be skipped without a word.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as RawPartition
 
 from config.kafka import KafkaSettings, consumer_options
@@ -55,7 +56,7 @@ class KafkaConsumer:
         self._on_revoke: OnRevoke = lambda _, __: None
         self._positions: dict[TopicPartition, int] = {}
         self._resting: set[TopicPartition] = set()
-        self._held: list[Any] = []
+        self._to_hand_over: set[TopicPartition] = set()
         self._assignments = 0
         self._dead: LeadflowError | None = None
         self._raised: BaseException | None = None
@@ -74,22 +75,38 @@ class KafkaConsumer:
 
     def start(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Fetch from these offsets on. A partition that is no longer ours is left alone: its revoke is known."""
-        self.seek(offsets)
-        self.resume(offsets)
+        for partition, offset in offsets.items():
+            if partition in self._positions:
+                self._positions[partition] = offset
+                self._to_hand_over.add(partition)
+
+    def _hand_over(self) -> None:
+        """Give librdkafka all started partitions anew, each at its position; what it had fetched is fetched again."""
+        if not self._to_hand_over:
+            return
+        started = [partition for partition, at in self._positions.items() if at >= 0]
+        resumed = self._to_hand_over & self._resting
+        self._to_hand_over = set()
+        self._handle.assign([self._at(partition, self._positions[partition]) for partition in started])
+        if resumed:
+            self._handle.resume(self._raw(resumed))
+            self._resting -= resumed
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """Rest. librdkafka drops what it has fetched of them and fetches it again at `resume`."""
-        mine = [p for p in partitions if p in self._positions and p not in self._resting]
+        self._hand_over()
+        mine = [p for p in partitions if self._positions.get(p, -1) >= 0 and p not in self._resting]
         if mine:
             self._handle.pause(self._raw(mine))
             self._resting.update(mine)
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
         """Go on; a partition that was never started stays at rest."""
-        mine = [p for p in partitions if self._positions.get(p, -1) >= 0 and p in self._resting]
+        self._hand_over()
+        mine = [p for p in partitions if p in self._resting]
         if not mine:
             return
-        all_rested = len(self._resting) == len(self._positions)
+        all_rested = not any(at >= 0 and p not in self._resting for p, at in self._positions.items())
         self._handle.resume(self._raw(mine))
         self._resting.difference_update(mine)
         if all_rested:
@@ -105,12 +122,12 @@ class KafkaConsumer:
 
     def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Return to these offsets. Raises EpochLost when librdkafka has lost the partition without a callback yet."""
+        self._hand_over()
         for partition, offset in offsets.items():
-            if partition not in self._positions:
+            if self._positions.get(partition, -1) < 0:
                 continue
-            self._held = [raw for raw in self._held if self._records.source(raw) != partition]
             try:
-                self._handle.seek(RawPartition(self._names.full(partition.topic), partition.partition, offset))
+                self._handle.seek(self._at(partition, offset))
             except KafkaException as problem:
                 raise EpochLost(f"seek: {problem.args[0].str()}") from None
             self._positions[partition] = offset
@@ -144,8 +161,8 @@ class KafkaConsumer:
 
     def poll(self, max_records: int, timeout_s: float) -> list[Message]:
         """Return committed records of partitions that do not rest; see the seam."""
-        raws = self._held or self._consume(1, timeout_s)
-        self._held = []
+        self._hand_over()
+        raws = self._consume(1, timeout_s)
         self._raise_what_happened(raws)
         if raws and len(raws) < max_records:
             raws = self._more(raws, max_records - len(raws))
@@ -160,7 +177,6 @@ class KafkaConsumer:
         before = self._assignments
         raws += self._consume(wanted, 0)
         if self._assignments != before:
-            self.seek({partition: at for partition, at in self._positions.items() if at >= 0})
             raws = []
         self._raise_what_happened(raws)
         return raws
@@ -175,33 +191,37 @@ class KafkaConsumer:
         return found
 
     def _raise_what_happened(self, raws: list[Any]) -> None:
-        """Raise what a callback raised or an error_cb heard; what was fetched is kept for the next poll."""
+        """Raise what a callback raised or an error_cb heard."""
         raised, self._raised = self._raised, None
         if raised or self._dead:
-            self._held = raws
+            self._fetch_again(raws)
             raise raised or self._dead  # type: ignore[misc]
 
+    def _fetch_again(self, raws: list[Any]) -> None:
+        """Throw away what librdkafka has given: its partitions are handed over anew, at our positions."""
+        sources = {self._records.source(raw) for raw in raws if raw.topic() is not None}
+        self._to_hand_over.update(source for source in sources if self._positions.get(source, -1) >= 0)
+
     def _sort_out(self, raws: list[Any]) -> list[Message]:
-        """Some of these are errors: keep the records, raise the first error that means something to us."""
-        good = [raw for raw in raws if raw.error() is None]
+        """Some of these are errors: return the records, or raise the first error that means something to us."""
         for raw in raws:
             error: KafkaError | None = raw.error()
             if error is None:
                 continue
             if problem := self._meaning(error, raw):
-                self._held = good
+                self._fetch_again(raws)
                 raise problem
             log.info("consumer: %s %s", error.name(), error.str())
-        return self._records.read(good)
+        return self._records.read([raw for raw in raws if raw.error() is None])
 
     def _meaning(self, error: KafkaError, raw: Any) -> LeadflowError | None:
         if error.code() not in OFFSET_OUTSIDE:
             return as_consumer_error(error)
         partition = self._records.source(raw)
-        if partition not in self._positions:
+        if (position := self._positions.get(partition, -1)) < 0:
             return None
-        self.pause([partition])
-        return OffsetGone(partition, f"position {self._positions[partition]} is outside its log")
+        self._positions[partition] = -1
+        return OffsetGone(partition, f"position {position} is outside its log")
 
     def _advance(self, messages: list[Message]) -> list[Message]:
         """Note positions. What lies before a position, or is not ours any more, was fetched under an older one."""
@@ -221,21 +241,21 @@ class KafkaConsumer:
 
     def _assigned(self, handle: Any, given: list[Any]) -> None:
         partitions = [self._records.partition(raw) for raw in given]
-        handle.assign([RawPartition(raw.topic, raw.partition, OFFSET_END) for raw in given])
-        if given:
-            handle.pause(given)
+        handle.assign([])
         self._assignments += 1
         self._positions = dict.fromkeys(partitions, -1)
-        self._resting = set(partitions)
+        self._resting, self._to_hand_over = set(), set()
         self._call(lambda: self._on_assign(partitions))
 
     def _revoked(self, handle: Any, taken: list[Any], *, lost: bool) -> None:
         partitions = [self._records.partition(raw) for raw in taken]
-        self._held = []
         self._assignments += 1
+        if self._resting:
+            handle.resume(self._raw(self._resting))  # else librdkafka would remember it should they come back
         for partition in partitions:
             self._positions.pop(partition, None)
             self._resting.discard(partition)
+            self._to_hand_over.discard(partition)
         self._call(lambda: self._on_revoke(partitions, lost))
         handle.unassign()
 
@@ -249,6 +269,9 @@ class KafkaConsumer:
     def _on_error(self, error: KafkaError) -> None:
         self._dead = self._dead or as_consumer_error(error)
         log.info("consumer: %s %s", error.name(), error.str())
+
+    def _at(self, partition: TopicPartition, offset: int) -> Any:
+        return RawPartition(self._names.full(partition.topic), partition.partition, offset)
 
     def _raw(self, partitions: Iterable[TopicPartition]) -> list[Any]:
         return [RawPartition(self._names.full(topic), number) for topic, number in partitions]

@@ -13,12 +13,14 @@ from confluent_kafka import TopicPartition as RawPartition
 from confluent_kafka import admin as _admin
 
 from config.kafka import KafkaSettings
+from schemas.errors import Unavailable
 from streams.kafka_client import KafkaClient
 from streams.stage import Message, TopicPartition
 
 admin: Any = _admin  # its type stubs leave out what its page names
 
 WAIT_S = 20.0
+CONNECTS = 4
 PARTITIONS = 2
 
 
@@ -41,15 +43,22 @@ class Cluster:
         )
 
     def client(self, **changes: object) -> KafkaClient:
-        """Return a connected client; closed after the test."""
-        client = KafkaClient(
-            self.settings(**changes),
-            renewed=self.renewals.append,
-            die=lambda code, reason: self.exits.append((code, reason)),
-            clock_topic="in",
-        )
-        self.clients.append(client)
-        return client
+        """Return a connected client; closed after the test. A coordinator that is moving is waited for, as workers do."""
+        for attempt in range(CONNECTS):
+            try:
+                client = KafkaClient(
+                    self.settings(**changes),
+                    renewed=self.renewals.append,
+                    die=lambda code, reason: self.exits.append((code, reason)),
+                    clock_topic="in",
+                )
+            except Unavailable:
+                if attempt + 1 == CONNECTS:
+                    raise
+            else:
+                self.clients.append(client)
+                return client
+        raise AssertionError("unreachable")
 
     def make_topics(self, counts: dict[str, int], **settings: str) -> None:
         """Create topics, LogAppendTime, and wait until they are there."""

@@ -88,6 +88,21 @@ def test_seek_returns_fetched_records_again(cluster: Cluster) -> None:
     assert poll_values(client, 197) == values[3:]
 
 
+@pytest.mark.parametrize("polls_between", [0, 1, 3])
+def test_a_start_right_after_the_assignment_skips_nothing(cluster: Cluster, polls_between: int) -> None:
+    """Assigned at its end, paused and sought, a partition was sent to its end again by librdkafka's late answer."""
+    cluster.send("in", [b"%d" % number for number in range(300)])
+    client = cluster.client()
+    given = join(client)
+    for _ in range(polls_between):
+        client.poll(1, 0.001)
+    client.start(dict.fromkeys(given, 0))
+    first = until_some(client, 10)
+    client.pause([IN_0])
+    client.resume([IN_0])
+    assert [message.value for message in first] + poll_values(client, 290) == [b"%d" % n for n in range(300)]
+
+
 def test_pauses_and_seeks_at_random_lose_and_repeat_nothing(cluster: Cluster) -> None:
     """Positions are ours; librdkafka drops what it has fetched at each pause and seek and must fetch the same again."""
     cluster.send("in", [b"x" * 40] * 3000, 0)
@@ -101,7 +116,9 @@ def test_pauses_and_seeks_at_random_lose_and_repeat_nothing(cluster: Cluster) ->
             assert message.offset == expected[partition]
             expected[partition] = message.offset + 1
         victim = (IN_0, IN_1)[turn % 2]
-        if turn % 3 == 0:
+        if turn % 7 == 0:
+            client.start({victim: expected[victim]})
+        elif turn % 3 == 0:
             expected[victim] = turn * 7
             client.seek({victim: turn * 7})
         elif turn % 3 == 1:
