@@ -6,7 +6,7 @@ takes nothing back, it only stops new sales.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from schemas.records import Cap, CapUse, Count, Counters, Windows
@@ -83,54 +83,82 @@ def align(counters: Counters | None, of_buyer: Counters) -> Counters:
     )
 
 
-def count(counters: Counters, price_minor: int) -> Counters:
-    """Return rolled counters with one more sale in every window."""
-    return Counters(
-        _plus(counters.hour, price_minor),
-        _plus(counters.day, price_minor),
-        _plus(counters.week, price_minor),
-        _plus(counters.month, price_minor),
-        _plus(counters.total, price_minor),
-    )
-
-
-def first_full(counters: Counters, caps: tuple[Cap, ...], price_minor: int) -> Cap | None:
-    """Return the first cap that has no room for a sale at this price, or None; `caps` as by `in_order`.
-
-    Leads: used >= limit (never ==: a cap may have been lowered below what was used). Spend: used + price > limit.
-    """
-    for cap in caps:
-        window: Count = getattr(counters, cap.window)
-        if cap.measure == LEADS:
-            if window.leads >= cap.limit:
-                return cap
-        elif window.spend_minor + price_minor > cap.limit:
-            return cap
-    return None
-
-
 def used(counters: Counters, cap: Cap) -> int:
     """Return what is used of a cap, in leads or minor units."""
     window: Count = getattr(counters, cap.window)
     return window.leads if cap.measure == LEADS else window.spend_minor
 
 
-def uses(scope: str, caps: tuple[Cap, ...], counters: Counters, price_minor: int) -> tuple[CapUse, ...]:
-    """Return each cap in force as a sale at this price meets it; `counters` are those before the sale."""
-    return tuple([_use(scope, cap, getattr(counters, cap.window), price_minor) for cap in caps])
+def fill(caps: Iterable[Cap], counters: Counters, now_ms: int) -> Iterator[tuple[Cap, float]]:
+    """Yield each cap with the share of it that is used now: 1 is full, above 1 it was lowered since.
+
+    The counters need not be rolled: of a window that is over nothing is used.
+    """
+    for cap in caps:
+        window: Count = getattr(counters, cap.window)
+        yield cap, used(counters, cap) / cap.limit if now_ms < window.end_at else 0.0
 
 
-def windows_of(counters: Counters) -> Windows:
-    """Return the windows, by their start, in which a sale on these rolled counters is counted and billed."""
-    return Windows(counters.hour.start_at, counters.day.start_at, counters.week.start_at, counters.month.start_at)
+class Account:
+    """The counters of a buyer or contract during one turn, in which there is one `now` and no window ends.
 
+    `counters` are those that the turn began with, rolled or aligned; what the turn sells is added to every window
+    alike, so it is kept as two numbers until `close` writes it down.
+    """
 
-def _use(scope: str, cap: Cap, window: Count, price_minor: int) -> CapUse:
-    if cap.measure == LEADS:
-        before, after = window.leads, window.leads + 1
-    else:
-        before, after = window.spend_minor, window.spend_minor + price_minor
-    return CapUse(scope, cap.measure, cap.window, window.start_at, before, after, cap.limit)
+    __slots__ = ("_leads", "_spend_minor", "counters", "windows")
+
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
+        self.windows = Windows(
+            counters.hour.start_at, counters.day.start_at, counters.week.start_at, counters.month.start_at
+        )
+        self._leads = 0
+        self._spend_minor = 0
+
+    def first_full(self, caps: tuple[Cap, ...], price_minor: int) -> Cap | None:
+        """Return the first cap that has no room for a sale at this price, or None; `caps` as by `in_order`.
+
+        Leads: used >= limit (never ==: a cap may have been lowered below what was used). Spend: used + price > limit.
+        """
+        for cap in caps:
+            if cap.measure == LEADS:
+                if self.used(cap) >= cap.limit:
+                    return cap
+            elif self.used(cap) + price_minor > cap.limit:
+                return cap
+        return None
+
+    def used(self, cap: Cap) -> int:
+        """Return what is used of a cap, in leads or minor units."""
+        window: Count = getattr(self.counters, cap.window)
+        return window.leads + self._leads if cap.measure == LEADS else window.spend_minor + self._spend_minor
+
+    def uses(self, scope: str, caps: tuple[Cap, ...], price_minor: int) -> tuple[CapUse, ...]:
+        """Return each cap in force as a sale at this price meets it; to be asked before the sale is counted."""
+        return tuple([self._use(scope, cap, price_minor) for cap in caps])
+
+    def count(self, price_minor: int) -> None:
+        """Count a sale in every window."""
+        self._leads += 1
+        self._spend_minor += price_minor
+
+    def close(self) -> Counters:
+        """Return the counters with the sales of the turn."""
+        counters, leads, spend = self.counters, self._leads, self._spend_minor
+        return Counters(
+            _plus(counters.hour, leads, spend),
+            _plus(counters.day, leads, spend),
+            _plus(counters.week, leads, spend),
+            _plus(counters.month, leads, spend),
+            _plus(counters.total, leads, spend),
+        )
+
+    def _use(self, scope: str, cap: Cap, price_minor: int) -> CapUse:
+        before = self.used(cap)
+        after = before + (1 if cap.measure == LEADS else price_minor)
+        start_at = getattr(self.counters, cap.window).start_at
+        return CapUse(scope, cap.measure, cap.window, start_at, before, after, cap.limit)
 
 
 def _rolled(old: Count, start_at: int, end_at: int, now_ms: int) -> Count:
@@ -143,8 +171,8 @@ def _aligned(old: Count, of_buyer: Count) -> Count:
     return old if old.start_at == of_buyer.start_at else Count(of_buyer.start_at, of_buyer.end_at, 0, 0)
 
 
-def _plus(window: Count, price_minor: int) -> Count:
-    return Count(window.start_at, window.end_at, window.leads + 1, window.spend_minor + price_minor)
+def _plus(window: Count, leads: int, spend_minor: int) -> Count:
+    return Count(window.start_at, window.end_at, window.leads + leads, window.spend_minor + spend_minor)
 
 
 _NEVER = Count(-1, -1, 0, 0)

@@ -5,18 +5,35 @@ Losing it costs nothing: it is made anew from the tables, and the standing of ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from agents.delivery.announce import news_of
-from schemas.records import BuyerState, BuyerStatus
+from schemas.records import BuyerState, BuyerStatus, Counters
 from streams.stage import Table
 from tables.buyers import BuyerRules, rules_of
-from tables.caps import align, buyer_key, contract_key, roll
+from tables.caps import align, buyer_key, contract_key, fill, roll
 from tables.status import Standing, announcement, next_change, standing_of
 
 #: Tells the routers how a contract stands.
 Announce = Callable[[BuyerStatus], None]
+
+
+class CapFill(NamedTuple):
+    """How full a cap is: 1 is full. An empty contract stands for the whole buyer."""
+
+    buyer_id: str
+    contract_id: str
+    measure: str
+    window: str
+    ratio: float
+
+
+class _Books(NamedTuple):
+    """A buyer's rules and counters as last reviewed; the counters of the whole buyer under ""."""
+
+    rules: BuyerRules
+    counters: dict[str, Counters]
 
 
 class Desk:
@@ -33,6 +50,7 @@ class Desk:
         self._said: dict[str, dict[str, Standing]] = {}
         self._waiting: dict[str, dict[str, int]] = {}
         self._changes_at: dict[str, int] = {}
+        self._books: dict[str, _Books] = {}
         self.expires_at = 0
         self.topics_at: int | None = 0
 
@@ -68,6 +86,16 @@ class Desk:
         """Return the buyers of whom something may change by time at this instant."""
         return [buyer_id for buyer_id, at in self._changes_at.items() if at <= now_ms]
 
+    def cap_fill(self, now_ms: int) -> Iterator[CapFill]:
+        """Yield how full the caps of all buyers are. May be called from any thread: what it reads is never changed."""
+        for buyer_id, (rules, counters) in list(self._books.items()):
+            if rules.state.terms.retired:
+                continue
+            caps = {"": rules.caps, **{key: one.caps for key, one in rules.contracts.items() if not one.terms.retired}}
+            for contract_id, of_contract in caps.items():
+                for cap, ratio in fill(of_contract, counters[contract_id], now_ms):
+                    yield CapFill(buyer_id, contract_id, cap.measure, cap.window, ratio)
+
     def review(self, buyer_ids: Iterable[str], announce: Announce, now_ms: int, *, at_once: bool = False) -> None:
         """Compare what these buyers' contracts can do with what was said, and announce what is due."""
         for buyer_id in buyer_ids:
@@ -89,9 +117,7 @@ class Desk:
         """Return the standing of each contract, those that were announced once and are gone from the terms included."""
         moment = rules.calendar.at(now_ms)
         of_buyer = roll(self._caps.get(buyer_key(buyer_id)), moment, now_ms)
-        return {
-            contract_id: standing_of(
-                rules, contract_id, align(self._caps.get(contract_key(contract_id)), of_buyer), of_buyer, now_ms
-            )
-            for contract_id in dict.fromkeys([*rules.contracts, *said])
-        }
+        contract_ids = dict.fromkeys([*rules.contracts, *said])
+        counters = {key: align(self._caps.get(contract_key(key)), of_buyer) for key in contract_ids}
+        self._books[buyer_id] = _Books(rules, {"": of_buyer, **counters})
+        return {key: standing_of(rules, key, counters[key], of_buyer, now_ms) for key in contract_ids}

@@ -5,29 +5,28 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from schemas.reasons import Reason
-from schemas.records import Candidate, Cap, CapUse, Counters, Entry, Windows
+from schemas.records import Candidate, Cap, CapUse, Entry, Windows
 from tables.buyers import BuyerRules, ContractRules, pause_of
-from tables.caps import align, count, first_full, roll, used, uses, windows_of
+from tables.caps import LEADS, Account
 from tables.entries import has_lead
 from tables.status import cap_reason
 
 
 class Books(NamedTuple):
-    """What the owner has written about this lead, contract and buyer so far; None: nothing yet."""
+    """What the owner has written so far: about this lead (None: nothing), and the accounts of contract and buyer."""
 
     entry: Entry | None
-    of_contract: Counters | None
-    of_buyer: Counters | None
+    of_contract: Account
+    of_buyer: Account
 
 
 class Sale(NamedTuple):
-    """The candidate buys, at this price. `of_contract` and `of_buyer` after the sale; None for a test lead."""
+    """The candidate buys at this price; `counts`: in its accounts, which a test lead does not touch."""
 
     price_minor: int
     windows: Windows
     caps: tuple[CapUse, ...]
-    of_contract: Counters | None
-    of_buyer: Counters | None
+    counts: bool
 
 
 class Refusal(NamedTuple):
@@ -38,7 +37,7 @@ class Refusal(NamedTuple):
 
 
 def decide(
-    rules: BuyerRules | None, books: Books, candidate: Candidate, *, test: bool, sell_by: int, now_ms: int
+    rules: BuyerRules | None, books: Books | None, candidate: Candidate, *, test: bool, sell_by: int, now_ms: int
 ) -> Sale | Refusal:
     """Decide whether a candidate buys a lead now.
 
@@ -48,14 +47,14 @@ def decide(
 
     Args:
         rules: the buyer as its owner knows it; None: no terms were ever received.
-        books: the entry of this lead and the counters, as in the tables (not rolled).
+        books: what is written of this lead, contract and buyer; None only where no terms were ever received.
         candidate: whom the route asks, at which price by which terms.
         test: whether the lead is a test.
         sell_by: when the lead ceases to be fresh, UTC ms; at that instant it has.
         now_ms: the epoch's time, UTC ms.
     """
     contract = rules.contracts.get(candidate.contract_id) if rules is not None else None
-    if rules is None or contract is None or contract.terms.retired or rules.state.terms.retired:
+    if rules is None or books is None or contract is None or contract.terms.retired or rules.state.terms.retired:
         return Refusal(Reason.BUYER_RETIRED, "")
     if has_lead(books.entry):
         return Refusal(Reason.ALREADY_SOLD_TO_BUYER, "")
@@ -63,7 +62,7 @@ def decide(
         return Refusal(Reason.STALE, f"late by {now_ms - sell_by} ms")
     if contract.terms.terms != candidate.terms:
         return Refusal(Reason.TERMS_CHANGED, f"ranked by {candidate.terms}, now {contract.terms.terms}")
-    return _closed(rules, contract, test, now_ms) or _by_caps(rules, contract, books, candidate, test, now_ms)
+    return _closed(rules, contract, test, now_ms) or _by_caps(rules, contract, books, candidate, test)
 
 
 def _closed(rules: BuyerRules, contract: ContractRules, test: bool, now_ms: int) -> Refusal | None:
@@ -82,25 +81,22 @@ def _closed(rules: BuyerRules, contract: ContractRules, test: bool, now_ms: int)
 
 
 def _by_caps(
-    rules: BuyerRules, contract: ContractRules, books: Books, candidate: Candidate, test: bool, now_ms: int
+    rules: BuyerRules, contract: ContractRules, books: Books, candidate: Candidate, test: bool
 ) -> Sale | Refusal:
-    moment = rules.calendar.at(now_ms)
+    of_contract, of_buyer, price = books.of_contract, books.of_buyer, candidate.price_minor
     if test:
-        return Sale(0, moment.starts, (), None, None)
-    price = candidate.price_minor
-    of_buyer = roll(books.of_buyer, moment, now_ms)
-    of_contract = align(books.of_contract, of_buyer)
-    full = first_full(of_contract, contract.caps, price)
+        return Sale(0, of_buyer.windows, (), False)
+    full = of_contract.first_full(contract.caps, price)
     if full is not None:
         return _refused_by("contract", full, of_contract, price)
-    full = first_full(of_buyer, rules.caps, price)
+    full = of_buyer.first_full(rules.caps, price)
     if full is not None:
         return _refused_by("buyer", full, of_buyer, price)
-    caps = uses("contract", contract.caps, of_contract, price) + uses("buyer", rules.caps, of_buyer, price)
-    return Sale(price, windows_of(of_buyer), caps, count(of_contract, price), count(of_buyer, price))
+    caps = of_contract.uses("contract", contract.caps, price) + of_buyer.uses("buyer", rules.caps, price)
+    return Sale(price, of_buyer.windows, caps, True)
 
 
-def _refused_by(scope: str, cap: Cap, counters: Counters, price_minor: int) -> Refusal:
-    numbers = f"{cap.window}: {used(counters, cap)} of {cap.limit}"
-    detail = numbers if cap.measure == "leads" else f"{numbers}, price {price_minor}"
+def _refused_by(scope: str, cap: Cap, account: Account, price_minor: int) -> Refusal:
+    numbers = f"{cap.window}: {account.used(cap)} of {cap.limit}"
+    detail = numbers if cap.measure == LEADS else f"{numbers}, price {price_minor}"
     return Refusal(cap_reason(scope, cap.measure), detail)

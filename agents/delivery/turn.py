@@ -18,13 +18,13 @@ from agents.wills import HEADER, will_of
 from schemas.codec import Codec
 from schemas.identity import right_id, sale_id
 from schemas.reasons import Reason
-from schemas.records import BuyerCommand, BuyerState, BuyerStatus, BuyerTerms, Candidate, Entry, Step
+from schemas.records import BuyerCommand, BuyerState, BuyerStatus, BuyerTerms, Candidate, Entry, Slip, Step
 from schemas.slip import OfferHead, Slips
 from schemas.topics import BUYER_STATUS, OFFERS, REROUTES, SOLD, UNFILLED, buyer_topic
 from streams.stage import Epoch, Message
 from tables import entries
 from tables.buyers import BuyerRules, with_command, with_terms, without_ended_pauses
-from tables.caps import buyer_key, contract_key
+from tables.caps import Account, align, buyer_key, contract_key, roll
 from tables.expiry import expire
 
 #: How often a buyer's topic that is missing is looked for again, ms: an added buyer sells within 3 s.
@@ -53,6 +53,8 @@ class Turn:
         self._now_ms = epoch.now_ms
         self._caps = epoch.table("caps", partition)
         self._entries = epoch.table("entries", partition)
+        self._accounts: dict[str, Account] = {}
+        self._counted: set[str] = set()
         self._touched: set[str] = set()
         self._looked_at: set[str] = set()
 
@@ -124,13 +126,35 @@ class Turn:
     # --- the decision and what follows from it ---------------------------------------------------------------------
 
     def _decide(self, head: OfferHead, candidate: Candidate, rules: BuyerRules | None) -> Sale | Refusal:
-        slip, caps = head.slip, self._caps
-        books = Books(
-            self._entries.get(entries.entry_key(candidate.buyer_id, slip.lead_id)),
-            caps.get(contract_key(candidate.contract_id)),
-            caps.get(buyer_key(candidate.buyer_id)),
-        )
+        slip = head.slip
+        books = None
+        if rules is not None:
+            entry: Entry | None = self._entries.get(entries.entry_key(candidate.buyer_id, slip.lead_id))
+            of_buyer = self._account_of_buyer(candidate.buyer_id, rules)
+            books = Books(entry, self._account_of_contract(candidate.contract_id, of_buyer), of_buyer)
         return decide(rules, books, candidate, test=slip.test, sell_by=slip.sell_by, now_ms=self._now_ms)
+
+    def _account_of_buyer(self, buyer_id: str, rules: BuyerRules) -> Account:
+        key = buyer_key(buyer_id)
+        account = self._accounts.get(key)
+        if account is None:
+            counters = roll(self._caps.get(key), rules.calendar.at(self._now_ms), self._now_ms)
+            account = self._accounts[key] = Account(counters)
+        return account
+
+    def _account_of_contract(self, contract_id: str, of_buyer: Account) -> Account:
+        key = contract_key(contract_id)
+        account = self._accounts.get(key)
+        if account is None:
+            account = self._accounts[key] = Account(align(self._caps.get(key), of_buyer.counters))
+        return account
+
+    def _close_accounts(self) -> None:
+        """Write down what was counted; who asks the table next opens the accounts anew."""
+        for key in self._counted:
+            self._caps.put(key, self._accounts[key].close())
+        self._counted.clear()
+        self._accounts.clear()
 
     def _sell(
         self, head: OfferHead, candidate: Candidate, rules: BuyerRules, sale: Sale, trace: list[Step], body: bytes
@@ -140,9 +164,10 @@ class Turn:
         sale_number = sale_id(right_id(slip.lead_id, right.leg, right.round, right.index), buyer_id)
         entry = Entry(entries.SOLD, sale_number, candidate.contract_id, now_ms)
         self._entries.put(entries.entry_key(buyer_id, slip.lead_id), entry)
-        if sale.of_contract is not None and sale.of_buyer is not None:
-            self._caps.put(contract_key(candidate.contract_id), sale.of_contract)
-            self._caps.put(buyer_key(buyer_id), sale.of_buyer)
+        if sale.counts:
+            for key in (contract_key(candidate.contract_id), buyer_key(buyer_id)):
+                self._accounts[key].count(sale.price_minor)
+                self._counted.add(key)
         fields = rules.contracts[candidate.contract_id].terms.fields
         lead = self._office.slips.seal_buyer_lead(
             slip.lead_id,
@@ -173,18 +198,23 @@ class Turn:
         if position is not None:
             value = slips.seal_offer(head_bytes, right, head.route, position, trace, body)
             self._epoch.emit(OFFERS, value, head.route[position].buyer_id, headers=headers)
-            self._office.count("forwarded", trace[-1].reason)
+            self._count(slip, "forwarded", trace[-1].reason)
         elif goes_back(right, trace):
             value = slips.seal_reroute(head_bytes, right, trace, body)
             self._epoch.emit(REROUTES, value, slip.lead_id, headers=headers)
-            self._office.count("rerouted", Reason.TERMS_CHANGED)
+            self._count(slip, "rerouted", Reason.TERMS_CHANGED)
         else:
             self._unfilled(head, reason_of_right(trace), trace)
 
     def _unfilled(self, head: OfferHead, reason: Reason, trace: list[Step]) -> None:
         fact = unfilled(head.slip, head.right, reason, trace, self._now_ms)
         self._epoch.emit(UNFILLED, self._office.codec.encode(fact), head.slip.lead_id)
-        self._office.count("unfilled", reason)
+        self._count(head.slip, "unfilled", reason)
+
+    def _count(self, slip: Slip, outcome: str, reason: str) -> None:
+        """Count what was decided; a test lead counts nowhere."""
+        if not slip.test:
+            self._office.count(outcome, reason)
 
     # --- the buyers' topics and standing ---------------------------------------------------------------------------
 
@@ -222,6 +252,7 @@ class Turn:
             self._desk.topics_at = self._now_ms + _TOPIC_AGAIN_MS
 
     def _review(self, buyer_ids: Iterable[str], *, at_once: bool = False) -> None:
+        self._close_accounts()
         self._desk.review(buyer_ids, self._announce, self._now_ms, at_once=at_once)
 
     def _announce(self, status: BuyerStatus) -> None:

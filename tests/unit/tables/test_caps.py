@@ -21,10 +21,14 @@ def rolled(counters: Counters | None, now_ms: int, calendar: Calendar = PACIFIC)
 
 
 def sold(counters: Counters | None, now_ms: int, price_minor: int = 100, times: int = 1) -> Counters:
-    counters = rolled(counters, now_ms)
+    account = caps.Account(rolled(counters, now_ms))
     for _ in range(times):
-        counters = caps.count(counters, price_minor)
-    return counters
+        account.count(price_minor)
+    return account.close()
+
+
+def first_full(counters: Counters, all_caps: tuple[Cap, ...], price_minor: int) -> Cap | None:
+    return caps.Account(counters).first_full(all_caps, price_minor)
 
 
 def test_every_window_counts_from_the_first_sale() -> None:
@@ -78,28 +82,28 @@ def test_a_contract_counts_in_the_windows_of_its_buyer() -> None:
     assert (aligned.hour.leads, aligned.hour.start_at) == (0, of_buyer.hour.start_at)
     assert (aligned.day.leads, aligned.total.leads) == (3, 3)
     assert caps.align(of_contract, of_contract) is of_contract
-    assert caps.windows_of(caps.align(None, of_buyer)) == caps.windows_of(of_buyer)
+    assert caps.Account(caps.align(None, of_buyer)).windows == caps.Account(of_buyer).windows
 
 
 @pytest.mark.parametrize(("used", "refused"), [(4, False), (5, True), (6, True)])
 def test_leads_are_refused_when_used_reaches_the_limit(used: int, refused: bool) -> None:
     counters = sold(None, NOW, times=used)
-    assert (caps.first_full(counters, (Cap("leads", "day", 5),), 100) is not None) is refused
+    assert (first_full(counters, (Cap("leads", "day", 5),), 100) is not None) is refused
 
 
 def test_a_lowered_cap_refuses_though_used_never_equals_it() -> None:
-    assert caps.first_full(sold(None, NOW, times=5), (Cap("leads", "day", 2),), 100) is not None
+    assert first_full(sold(None, NOW, times=5), (Cap("leads", "day", 2),), 100) is not None
 
 
 @pytest.mark.parametrize(("price", "refused"), [(100, False), (101, True)])
 def test_spend_is_refused_when_used_and_price_pass_the_limit(price: int, refused: bool) -> None:
     counters = sold(None, NOW, 900)
-    assert (caps.first_full(counters, (Cap("spend", "day", 1000),), price) is not None) is refused
+    assert (first_full(counters, (Cap("spend", "day", 1000),), price) is not None) is refused
 
 
 def test_a_cap_set_at_noon_sees_the_morning() -> None:
     counters = rolled(sold(None, NOW, times=3), NOW + 2 * HOUR)
-    full = caps.first_full(counters, (Cap("leads", "day", 3),), 100)
+    full = first_full(counters, (Cap("leads", "day", 3),), 100)
     assert full == Cap("leads", "day", 3)
 
 
@@ -115,7 +119,7 @@ def test_leads_are_checked_before_spend_and_short_windows_first() -> None:
 
 def test_uses_show_each_cap_before_and_after() -> None:
     counters = sold(None, NOW, 300, times=38)
-    leads, spend = caps.uses("buyer", (Cap("leads", "day", 40), Cap("spend", "day", 20_000)), counters, 300)
+    leads, spend = caps.Account(counters).uses("buyer", (Cap("leads", "day", 40), Cap("spend", "day", 20_000)), 300)
     assert (leads.before, leads.after, leads.limit) == (38, 39, 40)
     assert (spend.before, spend.after, spend.limit) == (11_400, 11_700, 20_000)
     assert leads.window_start_at == counters.day.start_at
@@ -133,6 +137,6 @@ def test_no_window_ever_goes_back_and_none_loses_a_sale(moves: list[tuple[int, s
             old, new = (getattr(before, kind), getattr(counters, kind)) if before else (None, getattr(counters, kind))
             assert old is None or new.start_at > old.start_at or new == old
             assert NOW + offset < new.end_at
-        counters = caps.count(counters, 7)
+        counters = sold(counters, NOW + offset, 7)
         assert counters.total.leads == sales
         assert counters.total.spend_minor == 7 * sales

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from schemas.records import BuyerState, BuyerTerms, Cap, ContractTerms, Counters, OpenHours
 from tables.buyers import BuyerRules, rules_of
-from tables.caps import count, roll
+from tables.caps import Account, roll
 from tables.status import OPEN, Standing, announcement, next_change, standing_of
 
 NOW = 1_780_419_600_000  # Tuesday 2 June 2026, 17:00 UTC
@@ -21,10 +21,10 @@ def rules(terms: BuyerTerms = TERMS, pauses: dict[str, int] | None = None, missi
 
 
 def counters(of: BuyerRules, sales: int = 0, price_minor: int = 3_000) -> Counters:
-    counted = roll(None, of.calendar.at(NOW), NOW)
+    account = Account(roll(None, of.calendar.at(NOW), NOW))
     for _ in range(sales):
-        counted = count(counted, price_minor)
-    return counted
+        account.count(price_minor)
+    return account.close()
 
 
 def standing(of: BuyerRules, sales: int = 0) -> Standing:

@@ -9,16 +9,15 @@ from msgspec.structs import replace
 
 from agents.delivery.owner import Books, Refusal, Sale, decide
 from schemas.reasons import Reason
-from schemas.records import BuyerState, BuyerTerms, Candidate, Cap, ContractTerms, Counters, Entry, OpenHours
+from schemas.records import BuyerState, BuyerTerms, Candidate, Cap, ContractTerms, Entry, OpenHours
 from tables.buyers import BuyerRules, rules_of
-from tables.caps import count, roll
+from tables.caps import Account, roll
 
 NOW = 1_780_419_600_000  # Tuesday 2 June 2026, 10:00 Pacific
 PACIFIC = "America/Los_Angeles"
 CONTRACT = ContractTerms("c1", "solar-us", "hash", (), (), False)
 TERMS = BuyerTerms("b1", 1, PACIFIC, 0, True, (), True, (), (CONTRACT,), "USD", False, NOW)
 CANDIDATE = Candidate("b1", "c1", 5500, "grade is A: 55.00 USD", "hash")
-NOTHING = Books(None, None, None)
 CLOSED_TODAY = (OpenHours(0, 480, 1200),)
 
 
@@ -30,19 +29,23 @@ def contract(**changes: Any) -> tuple[ContractTerms, ...]:
     return (replace(CONTRACT, **changes),)
 
 
-def bought(times: int, price_minor: int = 5500) -> Counters:
-    counters = roll(None, rules().calendar.at(NOW), NOW)
+def bought(times: int, price_minor: int = 5500) -> Account:
+    account = Account(roll(None, rules().calendar.at(NOW), NOW))
     for _ in range(times):
-        counters = count(counters, price_minor)
-    return counters
+        account.count(price_minor)
+    return account
 
 
-def ask(known: BuyerRules | None, books: Books = NOTHING, **changes: Any) -> Sale | Refusal:
+def entry(state: str, contract_id: str = "c1") -> Books:
+    return Books(Entry(state, "sale", contract_id, NOW), bought(0), bought(0))
+
+
+def ask(known: BuyerRules | None, books: Books | None = None, **changes: Any) -> Sale | Refusal:
     asked: dict[str, Any] = {"test": False, "sell_by": NOW + 1, "now_ms": NOW, **changes}
-    return decide(known, books, asked.pop("candidate", CANDIDATE), **asked)
+    return decide(known, books or Books(None, bought(0), bought(0)), asked.pop("candidate", CANDIDATE), **asked)
 
 
-def reason(known: BuyerRules | None, books: Books = NOTHING, **changes: Any) -> str:
+def reason(known: BuyerRules | None, books: Books | None = None, **changes: Any) -> str:
     verdict = ask(known, books, **changes)
     return verdict.reason if isinstance(verdict, Refusal) else "SOLD"
 
@@ -51,12 +54,12 @@ def test_a_sale_counts_for_contract_and_buyer_and_is_billed_in_its_windows() -> 
     sale = ask(rules())
     assert isinstance(sale, Sale)
     assert (sale.price_minor, sale.caps) == (5500, ())
-    assert sale.of_contract == sale.of_buyer == bought(1)
+    assert sale.counts
     assert sale.windows == rules().calendar.at(NOW).starts
 
 
 def test_unknown_and_retired_buyers_and_contracts_decline() -> None:
-    assert reason(None) == "BUYER_RETIRED"
+    assert decide(None, None, CANDIDATE, test=False, sell_by=NOW + 1, now_ms=NOW) == Refusal(Reason.BUYER_RETIRED, "")
     assert reason(rules(retired=True)) == "BUYER_RETIRED"
     assert reason(rules(contracts=contract(retired=True))) == "BUYER_RETIRED"
     assert reason(rules(contracts=())) == "BUYER_RETIRED"
@@ -68,7 +71,7 @@ def test_unknown_and_retired_buyers_and_contracts_decline() -> None:
     + [("REFUSED", "SOLD")],
 )
 def test_a_buyer_that_has_or_may_have_the_lead_declines_it(state: str, expected: str) -> None:
-    assert reason(rules(), Books(Entry(state, "sale", "other-contract", NOW), None, None)) == expected
+    assert reason(rules(), entry(state, "other-contract")) == expected
 
 
 @pytest.mark.parametrize(("sell_by", "expected"), [(NOW, "STALE"), (NOW - 1, "STALE"), (NOW + 1, "SOLD")])
@@ -89,7 +92,7 @@ def test_a_test_lead_goes_only_to_who_accepts_tests() -> None:
 def test_a_test_lead_costs_nothing_and_touches_no_cap() -> None:
     full = (Cap("leads", "day", 1),)
     sale = ask(rules(caps=full, contracts=contract(caps=full)), Books(None, bought(1), bought(1)), test=True)
-    assert sale == Sale(0, rules().calendar.at(NOW).starts, (), None, None)
+    assert sale == Sale(0, rules().calendar.at(NOW).starts, (), False)
 
 
 def test_pauses_of_buyer_and_contract_with_their_ends() -> None:
