@@ -82,6 +82,10 @@ def in_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="claims-rebuild", daemon=True).start()
 
 
+def _silent() -> None:
+    """Count nothing."""
+
+
 class Rebuilder:
     """Rebuilds on demand, one at a time. `waits` says how far it is; `trouble` why the last one ended early."""
 
@@ -93,6 +97,7 @@ class Rebuilder:
         now_ms: Callable[[], int],
         run: Callable[[Callable[[], None]], None] = in_thread,
         patience_chunks: int = PATIENCE_CHUNKS,
+        rebuilt: Callable[[], None] = _silent,
     ) -> None:
         """Put the parts together.
 
@@ -103,6 +108,7 @@ class Rebuilder:
             now_ms: the clock that the received times of slips live in.
             run: runs the rebuild, in a thread or, in simulations, at once.
             patience_chunks: empty chunks in a row until it gives up for this time.
+            rebuilt: told of each rebuild that came to its end, for metrics.
         """
         self._store = store
         self._log = log
@@ -110,6 +116,7 @@ class Rebuilder:
         self._now_ms = now_ms
         self._run = run
         self._patience = patience_chunks
+        self._rebuilt = rebuilt
         self._closing = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
@@ -162,6 +169,7 @@ class Rebuilder:
         ready = write(fresh(generation, before.run_id, need, ready=True))
         if not self._store.swap(building, before.run_id, ready):
             raise Unavailable(_OVERTAKEN)
+        self._rebuilt()
 
     def _copy(self, need: PlanClaims, owner: str, seal: Seal) -> None:
         """Claim the whole log again. Raises Unavailable when it was stopped, or lock or generation went elsewhere."""

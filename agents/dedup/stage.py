@@ -23,7 +23,8 @@ from schemas.slip import Slips
 from schemas.topics import RECEIVED, REJECTED, UNIQUE
 from streams.stage import Batch, Epoch, Message, Stage
 
-#: Told of each lead as it is written down: stage, outcome, reason ("" when unique), campaign ("" when not an id).
+#: Told of each lead that is no test, as it is written down: stage, outcome, reason ("" when unique), campaign ("" when
+#: not an id).
 #: An epoch that is undone has been told of too.
 OnOutcome = Callable[[str, str, str, str], None]
 
@@ -200,7 +201,7 @@ class DedupStage(Stage):
             slip = self._slip(received, verdict, rules, epoch.now_ms)
             sealed = self._slips.seal_unique(slip, rules.validators[lead.campaign_id].lead(verdict.values))
             epoch.emit(UNIQUE, sealed, verdict.lead_id)
-            if self._told is not None:
+            if self._told is not None and not slip.test:
                 self._told(self.name, "unique", "", lead.campaign_id)
 
     def _slip(self, received: Received, valid: Valid, rules: Rules, now_ms: int) -> Slip:
@@ -259,7 +260,7 @@ class DedupStage(Stage):
             plan_version=rules.plan.version,
         )
         epoch.emit(REJECTED, self._codec.encode(record), refused.lead_id)
-        if self._told is not None:
+        if self._told is not None and not record.test:
             self._told(self.name, "rejected", refused.reason, campaign_id)
 
 
