@@ -81,15 +81,17 @@ class Assignment:
 
     def on_revoke(self, partitions: Iterable[TopicPartition]) -> None:
         """Give up lanes. Their state is kept for a while, with the changelog offset up to which it is complete."""
+        touched: dict[Lane, None] = {}
         for partition in partitions:
             lane = self._lane(partition)
-            if partition not in lane.owned:
-                continue
+            if partition in lane.owned:
+                lane.owned.discard(partition)
+                touched[lane] = None
+        for lane in touched:
             self._leave(lane)
-            lane.owned.discard(partition)
             lane.status = LaneStatus.PARTIAL if lane.owned else LaneStatus.AWAY
-            if lane.owned:
-                self._client.pause(lane.owned)
+        if halves := [source for lane in touched for source in lane.owned]:
+            self._client.pause(halves)
 
     def _lane(self, partition: TopicPartition) -> Lane:
         stage = self._stage_of[partition.topic]
@@ -190,6 +192,12 @@ class Assignment:
             offsets = self._offsets(lane)
         except PartitionStop as error:
             self.stop(lane, str(error))
+            return
+        except Unavailable as error:
+            log.warning("%s starts over: %s", lane, error)
+            lane.store = None
+            lane.ask_at_ms = self._clock.monotonic_ms() + self._ASK_AGAIN_MAX_MS
+            self._changed(lane, LaneStatus.ASKING)
             return
         lane.next, lane.fresh = offsets, type(lane.stage).restored is not Stage.restored
         for source, offset in offsets.items():

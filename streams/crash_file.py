@@ -90,9 +90,11 @@ class CrashFile:
             self._save()
 
     def close(self) -> None:
-        """Clear the mark and close the file."""
-        self.clear()
-        os.close(self._fd)
+        """Clear the mark and close the file; again does nothing."""
+        if self._fd >= 0:
+            self.clear()
+            os.close(self._fd)
+            self._fd = -1
 
     def _count(self, flight: InFlight, alone: bool) -> None:
         """Add a crash to the history of its partition; another place than before starts a new count."""

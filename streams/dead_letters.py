@@ -90,7 +90,7 @@ def dead_letter(stage: str, message: Message, error: Exception, now_ms: int) -> 
         at=now_ms,
         key=message.key,
         value=message.value,
-        headers=dict(message.headers),
+        headers={name: value or b"" for name, value in message.headers},
     )
 
 

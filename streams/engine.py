@@ -276,14 +276,17 @@ class Engine:
         view = epoch.views[lane.stage.name]
         try:
             ended = lane.stage.give_up(message, error, view)
+            if not ended:
+                self._closer.dead_letter(epoch, lane, message, error)
         except ENDS_PROCESS:
             raise
+        except Unavailable as away:
+            epoch.fail(Failure(away, (lane,)))
+            return
         except Exception as refusal:
             stop = PartitionStop(f"{message!r} fails and cannot be set aside: {describe(error)}; {describe(refusal)}")
             epoch.fail(Failure(stop, (lane,)))
             return
-        if not ended:
-            self._closer.dead_letter(epoch, lane, message, error)
         log.error("%r is set aside (%s): %s", message, "by its stage" if ended else "dead letter", describe(error))
         epoch.aside = RecordSetAside(lane.stage.name, partition, message.offset, reason_of(error), not ended)
 

@@ -213,6 +213,19 @@ def test_a_record_that_must_not_be_set_aside_halts_its_partition() -> None:
     assert world.offsets()[TopicPartition("a", 0)] == 1
 
 
+def test_a_stage_that_cannot_end_its_record_now_rests_and_tries_again() -> None:
+    stage = Ending(Unavailable("the registry is away"))
+    world = World(partitions=1)
+    worker = world.worker(stages=[stage])
+    filled_one(world)
+    world.settle(worker)
+    assert worker.engine.state().resting == {"routing": "the registry is away"}
+    stage.answer = True
+    world.clock.advance(6000)
+    world.settle(worker)
+    assert sorted(world.out()) == ["k=1", "k=2", "unfilled"]
+
+
 def filled_one(world: World) -> None:
     world.send("a", "k")
     world.send("a", "bad", POISON)

@@ -44,7 +44,7 @@ def test_a_jump_of_the_wall_clock_is_no_passing_of_time() -> None:
     assert (clock.now_ms(), clock.monotonic_ms()) == (10, 50)
 
 
-@pytest.mark.parametrize("wrong", [{"epoch_records_max": 0}, {"linger_ms_max": -1}, {"epoch_slow_ms": 8000}])
+@pytest.mark.parametrize("wrong", [{"epoch_records_max": 0}, {"linger_ms_max": -1}, {"rest_ms_min": 9000}])
 def test_options_are_checked(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         EngineOptions(**wrong)  # type: ignore[arg-type]
