@@ -8,7 +8,7 @@ app = make_app(settings)         the Faust app around both; `faust -A agents.wor
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from faust import Worker as FaustWorker
@@ -18,6 +18,7 @@ from agents.dedup.hashes import Hashes
 from agents.dedup.rebuild import ClientLog, Rebuilder
 from agents.dedup.stage import DedupStage
 from agents.dedup.store import RedisStore, connect
+from agents.delivery.desk import CapFill
 from agents.delivery.stage import Delivery
 from agents.routing.stage import Routing
 from agents.scoring.stage import ScoringStage
@@ -37,7 +38,8 @@ from streams.clock import Clock
 from streams.crash_file import CrashFile
 from streams.engine import Engine
 from streams.kafka_client import KafkaClient
-from streams.metrics import Metrics
+from streams.metric_catalogue import CAP_USED, CLAIMS_REBUILT
+from streams.metrics import Metrics, Sample
 from streams.options import EngineOptions
 from streams.stage import Stage
 from streams.web import SchemaShelf
@@ -120,6 +122,15 @@ class Parts:
     def _make_stages(self, slips: Slips) -> tuple[Stage, ...]:
         """Return the five stages, upstream first."""
         codec, outcomes, settings = self.codec, self.metrics.outcomes, self.settings
+        delivery = Delivery(
+            codec,
+            slips,
+            self._status,
+            self._cluster.topic_known,
+            horizon_ms=settings.memory_days * DAY_MS,
+            count=outcomes("delivery"),
+        )
+        self.metrics.supply(lambda: _cap_samples(delivery.cap_fill(self.clock.now_ms())))
         return (
             self._intake(slips),
             ScoringStage(slips, self.plans, _unnamed(outcomes("scoring"))),
@@ -131,14 +142,7 @@ class Parts:
                 horizon_ms=settings.retention_days * DAY_MS,
                 count=outcomes("routing"),
             ),
-            Delivery(
-                codec,
-                slips,
-                self._status,
-                self._cluster.topic_known,
-                horizon_ms=settings.memory_days * DAY_MS,
-                count=outcomes("delivery"),
-            ),
+            delivery,
             Settlement(codec, count=outcomes("settlement"), sold_after=self.metrics.sold_after_ms),
         )
 
@@ -151,7 +155,13 @@ class Parts:
             slip, _, body = slips.open_unique(value)
             return slip, slips.lead_of(body)
 
-        rebuilder = Rebuilder(store, ClientLog(lambda: self._cluster.client), open_unique, self.clock.now_ms)
+        rebuilder = Rebuilder(
+            store,
+            ClientLog(lambda: self._cluster.client),
+            open_unique,
+            self.clock.now_ms,
+            rebuilt=lambda: self.metrics.count(CLAIMS_REBUILT),
+        )
         return DedupStage(
             self.codec,
             slips,
@@ -192,6 +202,12 @@ def _unnamed(count: Callable[[str, str], None]) -> Callable[[str, str, str, str]
     return told
 
 
+def _cap_samples(fills: Iterable[CapFill]) -> Iterator[Sample]:
+    """Yield each cap's fill as a gauge."""
+    for fill in fills:
+        yield Sample(CAP_USED, (fill.buyer_id, fill.contract_id, fill.measure, fill.window), fill.ratio)
+
+
 def make_app(settings: Settings) -> LeadflowApp:
     """Return the Faust app of this worker. Raises SettingsProblems when an address is missing."""
     parts = Parts(settings)
@@ -205,7 +221,9 @@ def main(name: str) -> int:
     Raises SettingsProblems before anything is started.
     """
     settings = load_settings({**os.environ, "LEADFLOW_NAME": name})
-    worker = FaustWorker(make_app(settings), loglevel=settings.log_level.lower(), redirect_stdouts=False)
+    configure_logs(settings.log_level)
+    worker = FaustWorker(make_app(settings), override_logging=False, redirect_stdouts=False, quiet=True)
+    worker.spinner = None  # it would write into the log
     return int(worker.execute_from_commandline() or 0)
 
 

@@ -181,7 +181,7 @@ class Turn:
         fact = fact_of(head, candidate, rules, sale, sale_number, trace, now_ms)
         self._epoch.emit(buyer_topic(buyer_id), lead, slip.lead_id)
         self._epoch.emit(SOLD, self._office.codec.encode(fact), slip.lead_id)
-        self._office.count("sold", "")
+        self._count(slip, "sold", "")
 
     def _onward(
         self,

@@ -81,7 +81,7 @@ class Turn:
         for right, route in zip(rights, routes, strict=False):
             offer = self._office.slips.seal_offer(head_bytes, right, route, 0, field.skipped, body)
             self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
-            self._office.count("offered", "")
+            self._count(slip, "offered", "")
         for right in rights[len(routes) :]:
             reason = reason_without_pick(field) if fresh or market is None else Reason.STALE
             self._unfilled(slip, right, reason, field.skipped)
@@ -110,7 +110,7 @@ class Turn:
         (route,) = routes_of(field.candidates, picks)
         offer = self._office.slips.seal_offer(head_bytes, right, route, 0, trace, body)
         self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
-        self._office.count("rerouted", Reason.TERMS_CHANGED)
+        self._count(slip, "rerouted", Reason.TERMS_CHANGED)
 
     def _rights(self, slip: Slip, count: int, value_minor: int) -> list[Right]:
         """Return the lead's rights; the payout is pinned from the plan in force now, a test lead has none."""
@@ -133,7 +133,7 @@ class Turn:
     def _unfilled(self, slip: Slip, right: Right, reason: Reason, trace: Sequence[Step]) -> None:
         fact = unfilled(slip, right, reason, trace, self._now_ms)
         self._epoch.emit(UNFILLED, self._office.codec.encode(fact), slip.lead_id)
-        self._office.count("unfilled", reason)
+        self._count(slip, "unfilled", reason)
 
     def _repeat(self, slip: Slip, known: Routed) -> None:
         """Reject a lead that was routed before, naming the received records of both."""
@@ -159,7 +159,12 @@ class Turn:
             plan_version=slip.plan_version,
         )
         self._epoch.emit(REJECTED, self._office.codec.encode(fact), slip.lead_id)
-        self._office.count("repeat", Reason.REPEAT)
+        self._count(slip, "repeat", Reason.REPEAT)
+
+    def _count(self, slip: Slip, outcome: str, reason: str) -> None:
+        """Count what was decided; a test lead counts nowhere."""
+        if not slip.test:
+            self._office.count(outcome, reason)
 
 
 _NOBODY: Final = Field(Lineup(()), (), (), 0, 0)

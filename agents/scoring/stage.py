@@ -14,7 +14,8 @@ from schemas.slip import Slips
 from schemas.topics import SCORED, UNIQUE
 from streams.stage import Batch, Epoch, Message, Stage
 
-#: Told of each lead as it is written down: stage, outcome, grade, campaign. An epoch that is undone was told of too.
+#: Told of each lead that is no test, as it is written down: stage, outcome, grade, campaign. An epoch that is undone
+#: was told of too.
 OnOutcome = Callable[[str, str, str, str], None]
 
 
@@ -66,7 +67,7 @@ class ScoringStage(Stage):
             scored = score(one.slip, plan, epoch.now_ms)
             sealed = self._slips.seal_scored(one.slip_bytes, scored, one.body)
             epoch.emit(SCORED, sealed, one.slip.lead_id, partition=batch.partition)
-            if self._told is not None:
+            if self._told is not None and not one.slip.test:
                 self._told(self.name, "scored", scored.grade, one.slip.campaign_id)
 
     def forget(self, partition: int) -> None:
