@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -46,10 +46,14 @@ _PASSING = frozenset(
     {
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
         KafkaError.NOT_COORDINATOR,
+        KafkaError._NOENT,  # list_offsets while a new topic has no leader yet
     }
 )
 _SILENCE = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE})
@@ -151,7 +155,11 @@ class Reader:
         def ask() -> Any:
             request = [ConsumerGroupTopicPartitions(group, raw)]
             asked = self._admin.list_consumer_group_offsets(request, require_stable=True, request_timeout=SILENCE_S)
-            return asked[group].result(SILENCE_S)
+            answer = asked[group].result(SILENCE_S)
+            for found in answer.topic_partitions:
+                if found.error is not None:
+                    raise KafkaException(found.error)  # a transaction holds the offset open: asked again
+            return answer
 
         answer = self._ask(f"read the offsets of group {group}", ask)
         return {self._own(found): found.offset if found.offset >= 0 else None for found in answer.topic_partitions}
@@ -280,6 +288,12 @@ class Reader:
                 if not (cause.retriable() or cause.code() in _PASSING):
                     raise Unreachable(f"Kafka at {self._address.bootstrap} could not {what}: {cause.str()}") from None
                 time.sleep(_PAUSE_S)
+                self._refresh()
+
+    def _refresh(self) -> None:
+        """Learn who leads which partition now; the next answer says if that failed."""
+        with suppress(KafkaException):
+            self._admin.list_topics(timeout=1)
 
     def _silent(self, what: str) -> Unreachable:
         return Unreachable(

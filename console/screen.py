@@ -96,6 +96,11 @@ def money(minor: int, currency: str) -> str:
     return f"{int(whole):,}{point}{rest} {currency}" if abs(minor) >= 100_000 else f"{whole}{point}{rest} {currency}"
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 partition`, `2,000 leads`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def near(name: str, names: Sequence[str]) -> str:
     """Return a hint after a name that does not exist: what it may have been, or what there is."""
     close = get_close_matches(name, names, n=3, cutoff=0.5)

@@ -63,7 +63,7 @@ class Verdict:
     def __str__(self) -> str:
         words = [f"{self.count(kind)} {kind}" for kind in ("lost", "sold twice", "over cap")]
         other = self.count("books disagree")
-        words.append(f"{self.caps_full} caps exactly full")
+        words.append(f"{self.caps_full} cap{'' if self.caps_full == 1 else 's'} exactly full")
         return ", ".join(words + ([f"{other} disagreements in the books"] if other else []))
 
 

@@ -9,7 +9,7 @@ from console.commands.tail import print_record
 from console.decoding import Shown, show
 from console.masking import shown
 from console.reach import reach
-from console.screen import agree, screen, table, utc
+from console.screen import agree, count, screen, table, utc
 from console.setting_aside import Found, find, one, send_back
 from schemas.topics import OFFERS
 from streams.stage import Message
@@ -75,8 +75,10 @@ def retry(names: tuple[str, ...], topic: str, everything: bool, yes: bool) -> No
     if not letters:
         console.print("no dead letters to send back")
         return
-    agree(f"Send {len(letters):,} records back to {', '.join(sorted({f.letter.topic for f in letters}))}?", yes=yes)
-    console.print(f"{send_back(way, letters):,} records were sent back")
+    agree(
+        f"Send {count(len(letters), 'record')} back to {', '.join(sorted({f.letter.topic for f in letters}))}?", yes=yes
+    )
+    console.print(f"{count(send_back(way, letters), 'record')} sent back")
 
 
 def _waiting(letters: list[Found]) -> list[Found]:

@@ -20,7 +20,7 @@ from console.importing.verdict import FileVerdict, admit, judge
 from console.masking import mask
 from console.producing import NotTaken, Sender
 from console.reach import Reach, reach
-from console.screen import agree, progress, screen, table
+from console.screen import agree, count, progress, screen, table
 
 #: Rows shown before the question.
 SHOWN_ROWS = 5
@@ -93,7 +93,7 @@ def command(
         return
     if verdict.rows == verdict.unreadable:
         raise FileProblem(f"{file} has no row that can be sent")
-    agree(f"Send {verdict.rows - verdict.unreadable:,} leads of {supplier} into {campaign}?", yes=yes)
+    agree(f"Send {count(verdict.rows - verdict.unreadable, 'lead')} of {supplier} into {campaign}?", yes=yes)
     with Rejects(rejects or file.with_name(file.name + ".rejects.csv")) as refused:
         _send(console, way, source, origin, verdict.rows, refused)
 
@@ -143,19 +143,19 @@ def show_mapping(console: Console, source: File) -> None:
 def show_verdict(console: Console, verdict: FileVerdict, plan: CompiledPlan, campaign: str) -> None:
     """Print what the campaign says to the file."""
     console.print(
-        f"\n[bold]{campaign}[/bold] (plan {plan.version}) on {verdict.rows:,} rows: "
+        f"\n[bold]{campaign}[/bold] (plan {plan.version}) on {count(verdict.rows, 'row')}: "
         f"{verdict.valid:,} pass, {verdict.invalid:,} are refused, {verdict.repeats:,} repeat an earlier row, "
         f"{verdict.unreadable:,} cannot be read"
     )
     if verdict.faults:
         faults = table("field", "fault", "leads", right=[2])
-        for (field, detail), count in verdict.faults.most_common(SHOWN_FAULTS):
-            faults.add_row(field, detail, f"{count:,}")
+        for (field, detail), number in verdict.faults.most_common(SHOWN_FAULTS):
+            faults.add_row(field, detail, f"{number:,}")
         console.print(faults)
         if (more := len(verdict.faults) - SHOWN_FAULTS) > 0:
             console.print(f"... and {more} other faults", style="dim")
-    for note, count in verdict.notes.most_common(SHOWN_FAULTS):
-        console.print(f"mended in {count:,}: {note}", style="dim")
+    for note, number in verdict.notes.most_common(SHOWN_FAULTS):
+        console.print(f"mended in {count(number, 'lead')}: {note}", style="dim")
 
 
 def _send(console: Console, way: Reach, source: File, origin: Origin, rows: int, rejects: Rejects) -> None:
@@ -166,9 +166,9 @@ def _send(console: Console, way: Reach, source: File, origin: Origin, rows: int,
         for _ in send(source.rows(), source.columns, origin, way.codec, sender, rejects, way.clock.now_ms, tally):
             bar.advance(task)
         sender.flush()
-    console.print(f"{sender.acknowledged:,} leads received by leadflow")
+    console.print(f"{count(sender.acknowledged, 'lead')} received by leadflow")
     if tally.rejected:
-        console.print(f"{tally.rejected:,} rows could not be read: see {rejects.path}")
+        console.print(f"{count(tally.rejected, 'row')} could not be read: see {rejects.path}")
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def _safe_to_stop(console: Console, sender: Sender) -> Iterator[None]:
         if isinstance(stopped, KeyboardInterrupt):
             sender.flush()
         console.print(
-            f"stopped after {sender.acknowledged:,} leads; run the same command again to go on: "
+            f"stopped after {count(sender.acknowledged, 'lead')}; run the same command again to go on: "
             "what was received counts as a repeat"
         )
         raise

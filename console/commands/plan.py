@@ -17,7 +17,7 @@ from config.plan.reading import read_files
 from config.settings import load_settings
 from console.applying import Step, apply, check, prepare_topics, step_to
 from console.reach import Reach, reach
-from console.screen import agree, near, screen, utc
+from console.screen import agree, count, near, screen, utc
 from schemas.records import PlanVersion
 
 #: Buyers named in a sentence; the rest are counted.
@@ -41,8 +41,8 @@ def check_(path: Path) -> None:
     plan, _ = _loaded(path, load_settings(os.environ).retention_days)
     contracts = sum(len(buyer.contracts) for buyer in plan.buyers)
     screen().print(
-        f"the plan is right: {_count(len(plan.campaigns), 'campaign')}, {_count(len(plan.suppliers), 'supplier')}, "
-        f"{_count(len(plan.buyers), 'buyer')}, {_count(contracts, 'contract')}, amounts in {plan.currency}"
+        f"the plan is right: {count(len(plan.campaigns), 'campaign')}, {count(len(plan.suppliers), 'supplier')}, "
+        f"{count(len(plan.buyers), 'buyer')}, {count(contracts, 'contract')}, amounts in {plan.currency}"
     )
 
 
@@ -106,8 +106,8 @@ def _loaded(path: Path, retention_days: int) -> tuple[Plan, dict[str, str]]:
         sources = read_files(path)
         return check_sources(sources, retention_days), sources
     except PlanProblems as problems:
-        count = _count(len(problems.problems), "problem")
-        raise click.ClickException(f"the plan has {count}; nothing changed\n{problems}") from None
+        found = count(len(problems.problems), "problem")
+        raise click.ClickException(f"the plan has {found}; nothing changed\n{problems}") from None
 
 
 def _step(way: Reach, path: Path) -> Step:
@@ -150,12 +150,8 @@ def _told(buyers: list[str]) -> str:
         return "no buyer's terms change"
     named = ", ".join(buyers[:NAMED_MAX])
     more = f" and {len(buyers) - NAMED_MAX} more" if len(buyers) > NAMED_MAX else ""
-    return f"new terms for {_count(len(buyers), 'buyer')}: {named}{more}"
+    return f"new terms for {count(len(buyers), 'buyer')}: {named}{more}"
 
 
 def _also(created: list[str]) -> str:
-    return f"; {_count(len(created), 'topic')} made" if created else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"; {count(len(created), 'topic')} made" if created else ""

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from console.mending import Disagreement, disagreements, settle
 from console.reach import reach
-from console.screen import agree, screen
+from console.screen import agree, count, screen
 
 
 @click.command()
@@ -30,11 +30,11 @@ def command(yes: bool, only_check: bool) -> None:
         console.print(Text(f"  {each.repeats_or_skips}"))
     able = [each for each in found if each.settled >= 0]
     if only_check or not able:
-        raise click.ClickException(f"{len(found)} partitions stand still" + _unable(found, able))
-    agree(f"Settle {len(able)} partitions as said?", yes=yes)
+        raise click.ClickException(f"{count(len(found), 'partition')} cannot go on" + _unable(found, able))
+    agree(f"Settle {count(len(able), 'partition')} as said?", yes=yes)
     settle(way, able)
     console.print(
-        f"{len(able)} partitions are settled; workers go on with them when they start again "
+        f"{count(len(able), 'partition')} settled; workers go on there when they start again "
         "(end each worker, its supervisor brings it back)" + _unable(found, able)
     )
 

@@ -61,7 +61,7 @@ def found(evidence: Evidence) -> set[Kind]:
 def test_right_books_have_no_finding_and_the_cap_is_exactly_full() -> None:
     verdict = judge(books())
     assert verdict.good
-    assert str(verdict) == "0 lost, 0 sold twice, 0 over cap, 1 caps exactly full"
+    assert str(verdict) == "0 lost, 0 sold twice, 0 over cap, 1 cap exactly full"
     (fill,) = verdict.fills
     assert (fill.buyer_id, fill.used, fill.limit, fill.full) == ("sunco", 2, Limit("leads", "day", 2), True)
 
