@@ -27,6 +27,7 @@ from agents.status_view import StatusView
 from agents.views import PauseView, PlanView
 from config.intake import pause_reason
 from config.kafka import KafkaSettings
+from config.logs import configure_logs
 from config.security import read_security
 from config.settings import Settings, load_settings
 from schemas.records import Lead, Slip
