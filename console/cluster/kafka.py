@@ -7,8 +7,6 @@ import shutil
 import signal
 import subprocess
 import time
-import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from console.cluster import java, processes
 from console.cluster.kafka_settings import BRIEF, LOG4J, Node, Profile, properties
+from console.cluster.layout import lay_out
 from console.cluster.ports import HOST, are_free, free_ports, wait_listening
 from console.cluster.problems import StartFailed
 
@@ -235,12 +234,10 @@ class KafkaServer:
         (self.folder / "tmp").mkdir()
         (self.folder / "server.properties").write_text(properties(node, self._profile), encoding="utf-8")
         (self.folder / "log4j2.yaml").write_text(LOG4J, encoding="utf-8")
-        if not (node.log_dir / "meta.properties").exists():
-            self._format()
+        lay_out(node.log_dir, node.node_id, self._format)
 
-    def _format(self) -> None:
-        """Let Kafka's own tool lay out the data folder, under a new cluster id."""
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    def _format(self, cluster_id: str) -> None:
+        """Let Kafka's own tool lay out the data folder."""
         # with "=", because one id in 64 begins with a dash and would be taken for an option
         arguments = ["format", f"--cluster-id={cluster_id}", "-c", str(self.folder / "server.properties")]
         options = [*self._profile.jvm, "-Dlog4j2.level=ERROR"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from console.cluster.kafka import KafkaServer
+from console.cluster.layout import CHECKPOINT, kept_checkpoint
 
 QUIET = {"log_level": 0}
 
@@ -34,6 +38,23 @@ def test_clean_stop_says_143_and_starts_again(own_kafka: KafkaServer) -> None:
     assert own_kafka.pid is None
     own_kafka.start()
     assert own_kafka.is_alive()
+
+
+def test_a_copied_layout_is_as_good_as_kafkas_own(
+    kafka_jars: tuple[Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADFLOW_CACHE", str(tmp_path / "cache"))
+    clusters: set[str] = set()
+    for name in ("formatted", "copied"):
+        assert kept_checkpoint().exists() == (name == "copied")
+        server = KafkaServer(tmp_path / name, kafka_jars)
+        server.start()
+        admin = AdminClient({"bootstrap.servers": server.bootstrap, **QUIET})
+        clusters.add(admin.list_topics(timeout=10).cluster_id)
+        levels = (tmp_path / name / "data" / CHECKPOINT).read_bytes()
+        assert levels == kept_checkpoint().read_bytes()
+        server.stop()
+    assert len(clusters) == 2
 
 
 def test_session_broker_answers(kafka: str) -> None:
