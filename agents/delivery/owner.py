@@ -21,8 +21,9 @@ class Books(NamedTuple):
 
 
 class Sale(NamedTuple):
-    """The candidate buys at this price; `counts`: in its accounts, which a test lead does not touch."""
+    """The candidate buys at this price, by these rules; `counts`: in its accounts, which a test lead does not touch."""
 
+    rules: BuyerRules
     price_minor: int
     windows: Windows
     caps: tuple[CapUse, ...]
@@ -85,7 +86,7 @@ def _by_caps(
 ) -> Sale | Refusal:
     of_contract, of_buyer, price = books.of_contract, books.of_buyer, candidate.price_minor
     if test:
-        return Sale(0, of_buyer.windows, (), False)
+        return Sale(rules, 0, of_buyer.windows, (), False)
     full = of_contract.first_full(contract.caps, price)
     if full is not None:
         return _refused_by("contract", full, of_contract, price)
@@ -93,7 +94,7 @@ def _by_caps(
     if full is not None:
         return _refused_by("buyer", full, of_buyer, price)
     caps = of_contract.uses("contract", contract.caps, price) + of_buyer.uses("buyer", rules.caps, price)
-    return Sale(price, of_buyer.windows, caps, True)
+    return Sale(rules, price, of_buyer.windows, caps, True)
 
 
 def _refused_by(scope: str, cap: Cap, account: Account, price_minor: int) -> Refusal:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from agents.delivery.owner import Sale
 from schemas.records import Candidate, Lead, LeadSold, Step
 from schemas.slip import OfferHead, Slips
-from tables.buyers import BuyerRules
 
 _CORE = tuple(name for name in Lead.__struct_fields__ if name != "fields")
 
@@ -15,14 +14,13 @@ _CORE = tuple(name for name in Lead.__struct_fields__ if name != "fields")
 def fact_of(
     head: OfferHead,
     candidate: Candidate,
-    rules: BuyerRules,
     sale: Sale,
     sale_id: str,
     trace: Sequence[Step],
     now_ms: int,
 ) -> LeadSold:
     """Return the fact that a right was sold: ids, numbers and fields that are not personal."""
-    slip, right, terms = head.slip, head.right, rules.state.terms
+    slip, right, terms = head.slip, head.right, sale.rules.state.terms
     return LeadSold(
         sale_id,
         slip.lead_id,

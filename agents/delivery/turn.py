@@ -68,24 +68,26 @@ class Turn:
         """Sell the right to the candidate that is asked, or send it on; exactly one of its ends is emitted (rule 3)."""
         head, head_bytes, body = self._office.slips.open_offer(message.value or b"")
         route, trace = head.route, list(head.trace)
-        position: int | None = head.position
-        buyer_id = route[head.position].buyer_id
+        position = head.position
+        candidate = route[position]
+        buyer_id = candidate.buyer_id
         self._touched.add(buyer_id)
         rules = self._present(buyer_id)
-        while position is not None and route[position].buyer_id == buyer_id:
-            candidate = route[position]
+        while True:  # each round is further on in the route, of which this buyer may hold several places
             verdict = self._decide(head, candidate, rules)
             if isinstance(verdict, Sale):
-                assert rules is not None  # noqa: S101 - only known buyers buy
-                self._sell(head, candidate, rules, verdict, trace, body)
+                self._sell(head, candidate, verdict, trace, body)
                 return
             trace.append(Step(buyer_id, candidate.contract_id, self._now_ms, verdict.reason, verdict.detail))
             if verdict.reason == Reason.STALE:
                 self._unfilled(head, Reason.STALE, trace)
                 return
-            position, skipped = next_open(route, position, self._office.status.closing, self._now_ms)
-            trace += skipped
-        self._onward(head, head_bytes, position, trace, body, message)
+            onward = next_open(route, position, self._office.status.closing, self._now_ms)
+            trace += onward.skipped
+            if onward.position is None or (candidate := route[onward.position]).buyer_id != buyer_id:
+                self._onward(head, head_bytes, onward.position, trace, body, message)
+                return
+            position = onward.position
 
     def terms(self, terms: BuyerTerms) -> None:
         """Take a buyer's terms (rule 13); older ones than those in force are ignored."""
@@ -156,9 +158,7 @@ class Turn:
         self._counted.clear()
         self._accounts.clear()
 
-    def _sell(
-        self, head: OfferHead, candidate: Candidate, rules: BuyerRules, sale: Sale, trace: list[Step], body: bytes
-    ) -> None:
+    def _sell(self, head: OfferHead, candidate: Candidate, sale: Sale, trace: list[Step], body: bytes) -> None:
         """Reserve and sell in one step: entry, counters, the buyer's lead and the fact (protocol, section 2)."""
         slip, right, buyer_id, now_ms = head.slip, head.right, candidate.buyer_id, self._now_ms
         sale_number = sale_id(right_id(slip.lead_id, right.leg, right.round, right.index), buyer_id)
@@ -168,7 +168,7 @@ class Turn:
             for key in (contract_key(candidate.contract_id), buyer_key(buyer_id)):
                 self._accounts[key].count(sale.price_minor)
                 self._counted.add(key)
-        fields = rules.contracts[candidate.contract_id].terms.fields
+        fields = sale.rules.contracts[candidate.contract_id].terms.fields
         lead = self._office.slips.seal_buyer_lead(
             slip.lead_id,
             sale_number,
@@ -178,7 +178,7 @@ class Turn:
             slip.test,
             body_for(self._office.slips, fields, body),
         )
-        fact = fact_of(head, candidate, rules, sale, sale_number, trace, now_ms)
+        fact = fact_of(head, candidate, sale, sale_number, trace, now_ms)
         self._epoch.emit(buyer_topic(buyer_id), lead, slip.lead_id)
         self._epoch.emit(SOLD, self._office.codec.encode(fact), slip.lead_id)
         self._count(slip, "sold", "")

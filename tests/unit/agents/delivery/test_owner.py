@@ -92,7 +92,8 @@ def test_a_test_lead_goes_only_to_who_accepts_tests() -> None:
 def test_a_test_lead_costs_nothing_and_touches_no_cap() -> None:
     full = (Cap("leads", "day", 1),)
     sale = ask(rules(caps=full, contracts=contract(caps=full)), Books(None, bought(1), bought(1)), test=True)
-    assert sale == Sale(0, rules().calendar.at(NOW).starts, (), False)
+    assert isinstance(sale, Sale)
+    assert (sale.price_minor, sale.windows, sale.caps, sale.counts) == (0, rules().calendar.at(NOW).starts, (), False)
 
 
 def test_pauses_of_buyer_and_contract_with_their_ends() -> None:
