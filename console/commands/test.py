@@ -22,6 +22,9 @@ LAYERS = (("fast", "not kafka and not redis"), ("on Kafka and Valkey", "kafka or
 """Name and pytest marker expression, in running order: whoever breaks a rule learns it in the first minute."""
 
 SUITE_LIMIT_S = 40 * 60
+TESTS_FAILED = 1
+"""Pytest's code when it ran to its end and some tests failed."""
+
 KEPT_VARIABLES = ("LEADFLOW_TEST_", "LEADFLOW_CACHE")
 _COUNT = re.compile(r'\b(tests|skipped|failures|errors)="(\d+)"')
 _SKIP = re.compile(r'<skipped[^>]*message="([^"]*)"')
@@ -53,6 +56,8 @@ def command(arguments: tuple[str, ...]) -> int:
     for name, options in runs:
         click.echo(f"== tests: {name}")
         outcomes.append(_run(options))
+        if outcomes[-1].exit_code not in (0, TESTS_FAILED):
+            click.echo(f"pytest ended with code {outcomes[-1].exit_code}: the counts below are not those of all tests")
     _say(outcomes, time.monotonic() - started_s)
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
 

@@ -50,7 +50,7 @@ def test_a_copied_layout_is_as_good_as_kafkas_own(
         server = KafkaServer(tmp_path / name, kafka_jars)
         server.start()
         admin = AdminClient({"bootstrap.servers": server.bootstrap, **QUIET})
-        clusters.add(admin.list_topics(timeout=10).cluster_id)
+        clusters.add(str(admin.list_topics(timeout=10).cluster_id))
         levels = (tmp_path / name / "data" / CHECKPOINT).read_bytes()
         assert levels == kept_checkpoint().read_bytes()
         server.stop()
