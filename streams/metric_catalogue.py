@@ -148,7 +148,8 @@ ERROR_CLASSES = tuple(
     sorted(name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception))
 )
 
-POISON_REASONS = tuple(kind.reason for kind in (errors.Poison, errors.Undecodable, errors.UnknownSchema))
+#: Why a record is set aside: each kind of Poison, and EXCEPTION for anything else that a stage raised.
+POISON_REASONS = ("POISON", "UNDECODABLE", "UNKNOWN_SCHEMA", "TOO_LARGE", "KILLS_PROCESS", "EXCEPTION")
 
 #: The closed set of each label's values; a label that is not here carries partition numbers or ids of the plan.
 LABEL_VALUES: Mapping[str, frozenset[str]] = {
