@@ -43,7 +43,7 @@ class Cluster:
         )
 
     def client(self, **changes: object) -> KafkaClient:
-        """Return a connected client; closed after the test. A coordinator that is moving is waited for, as workers do."""
+        """Return a connected client, closed after the test; like a worker it waits for a coordinator that moves."""
         for attempt in range(CONNECTS):
             try:
                 client = KafkaClient(

@@ -1,0 +1,1 @@
+"""Real processes, real Kafka, and something that breaks."""

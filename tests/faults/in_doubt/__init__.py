@@ -1,0 +1,1 @@
+"""Commits in doubt: late requests of one transaction in the next."""

@@ -1,0 +1,205 @@
+"""A proxy that understands Kafka's request framing: it can hold one request, break its connection, and deliver it late.
+
+    frame      int32 size | int16 api key | int16 version | int32 correlation id | ...
+
+It runs in a thread of its own; all of its methods may be called from the test's thread. One broker, plain text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+TXN_OFFSET_COMMIT, ADD_PARTITIONS, ADD_OFFSETS, END_TXN = 28, 24, 25, 26
+HOST = "127.0.0.1"
+ANSWER_S = 10.0
+READ_BYTES = 1 << 16
+
+Break = Literal["reset", "stall"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it passed by."""
+
+    at_s: float
+    api: int
+    frame: bytes
+
+
+@dataclass
+class Trap:
+    """Holds the first request that `wants` and breaks its connection."""
+
+    wants: Callable[[Request], bool]
+    how: Break
+    held: Request | None = None
+
+
+@dataclass
+class Proxy:
+    """Passes everything between its port and the broker's, but for what a trap catches."""
+
+    port: int
+    broker_port: int
+    requests: list[Request] = field(default_factory=list)
+    trap: Trap | None = None
+
+    def start(self) -> None:
+        """Listen; returns when connections are accepted."""
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+        self._thread.start()
+        assert self._ready.wait(ANSWER_S)
+
+    def stop(self) -> None:
+        """Close all connections and end the thread."""
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(ANSWER_S)
+
+    def hold(self, api: int, how: Break, wants: Callable[[bytes], bool] = lambda frame: True) -> Trap:
+        """Catch the next request of this kind."""
+        self.trap = Trap(lambda request: request.api == api and wants(request.frame), how)
+        return self.trap
+
+    def deliver(self, trap: Trap) -> bytes:
+        """Send the held request on a connection of its own, as a network does late; returns the broker's answer."""
+        assert trap.held is not None, "nothing was held"
+        with socket.create_connection((HOST, self.broker_port), ANSWER_S) as late:
+            late.sendall(trap.held.frame)
+            size = struct.unpack(">i", _exactly(late, 4))[0]
+            return _exactly(late, size)
+
+    def after(self, trap: Trap) -> float | None:
+        """Return the seconds from the held request to its copy, None when there was none."""
+        held = trap.held
+        assert held is not None, "nothing was held"
+        copies = [r.at_s for r in self.requests if r.api == held.api and r.at_s > held.at_s]
+        return copies[0] - held.at_s if copies else None
+
+    # --- in the loop -----------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        with contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        self._end = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        server = await asyncio.start_server(self._connected, HOST, self.port)
+        self._ready.set()
+        await self._end.wait()
+        server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            from_broker, to_broker = await asyncio.open_connection(HOST, self.broker_port)
+        except OSError:
+            writer.close()
+            return
+        answers = asyncio.create_task(_copy(from_broker, writer))
+        try:
+            await self._requests(reader, writer, to_broker, answers)
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            pass  # the client left, or the proxy stops
+        finally:
+            answers.cancel()
+            for end in (writer, to_broker):
+                end.close()
+
+    async def _requests(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        to_broker: asyncio.StreamWriter,
+        answers: asyncio.Task[None],
+    ) -> None:
+        """Pass requests on until one is caught or the client leaves."""
+        while True:
+            head = await reader.readexactly(4)
+            frame = head + await reader.readexactly(struct.unpack(">i", head)[0])
+            request = Request(time.monotonic(), struct.unpack_from(">h", frame, 4)[0], frame)
+            self.requests.append(request)
+            trap = self.trap
+            if trap is not None and trap.held is None and trap.wants(request):
+                trap.held = request
+                await self._break(trap.how, reader, writer, answers)
+                return
+            to_broker.write(frame)
+            await to_broker.drain()
+
+    async def _break(
+        self,
+        how: Break,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        answers: asyncio.Task[None],
+    ) -> None:
+        if how == "reset":
+            raw = writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            return
+        answers.cancel()
+        while await reader.read(READ_BYTES):  # silence: nothing is answered until the client gives up
+            pass
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(READ_BYTES):
+            writer.write(data)
+            await writer.drain()
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    found = b""
+    while len(found) < count:
+        more = connection.recv(count - len(found))
+        assert more, "the broker closed the late connection"
+        found += more
+    return found
+
+
+def commits(frame: bytes) -> bool:
+    """Whether an EndTxn request commits: its last byte says so (version 1)."""
+    return frame[-1] == 1
+
+
+def aborts(frame: bytes) -> bool:
+    """Whether an EndTxn request aborts."""
+    return frame[-1] == 0
+
+
+def end_txn_error(answer: bytes) -> int:
+    """Return the error code of an EndTxn answer: correlation id, throttle time, code."""
+    code: int = struct.unpack_from(">h", answer, 8)[0]
+    return code
+
+
+def offset_commit_error(answer: bytes) -> int:
+    """Return the first partition's error code of a TxnOffsetCommit answer, version 3, one topic, one partition.
+
+    correlation id, tags, throttle time, topics + 1, name length + 1, name, partitions + 1, partition, code
+    """
+    at = 4 + 1 + 4 + 1
+    name = answer[at] - 1
+    code: int = struct.unpack_from(">h", answer, at + 1 + name + 1 + 4)[0]
+    return code

@@ -1,0 +1,222 @@
+"""Late requests of librdkafka's transactions: what the policy for commits in doubt closes, and that it must be there.
+
+Each case holds one request of an epoch, breaks its connection, lets librdkafka finish the epoch by a copy, and
+delivers the held request in the middle of the next epoch. With the rules the broker refuses it (47, the producer's
+epoch is an old one) and the output is exact. With the rules switched off the same run breaks: else this test could
+not fail. When librdkafka gets the client side of KIP-890, the second half stops breaking and the clock may go.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.kafka import KafkaSettings
+from console.cluster.kafka import KafkaServer
+from console.cluster.ports import free_ports
+from streams.kafka_client import KafkaClient
+from streams.kafka_producer import KafkaProducer
+from streams.stage import TopicPartition
+from tests.faults.in_doubt.proxy import (
+    ADD_OFFSETS,
+    ADD_PARTITIONS,
+    END_TXN,
+    TXN_OFFSET_COMMIT,
+    Proxy,
+    Trap,
+    aborts,
+    commits,
+    end_txn_error,
+    offset_commit_error,
+)
+from tests.integration.streams.conftest import Cluster, join_at_start
+
+INVALID_PRODUCER_EPOCH = 47
+SHORTEST_COPY_S = 0.45
+IN_0 = TopicPartition("in", 0)
+
+numbers = itertools.count()
+
+
+class ProxiedKafka(KafkaServer):
+    """A broker with a second listener, whose advertised port is a proxy's."""
+
+    proxied_port, proxy_port = 0, 0
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.proxied_port, self.proxy_port = free_ports(2)
+        file = self.folder / "server.properties"
+        more = {
+            "listeners": f"PROXIED://127.0.0.1:{self.proxied_port}",
+            "advertised.listeners": f"PROXIED://127.0.0.1:{self.proxy_port}",
+            "listener.security.protocol.map": "PROXIED:PLAINTEXT",
+        }
+        lines = [line.partition("=") for line in file.read_text(encoding="utf-8").splitlines()]
+        file.write_text(
+            "".join(f"{key}={value}{',' + more[key] if key in more else ''}\n" for key, _, value in lines),
+            encoding="utf-8",
+        )
+
+
+class Unruly(KafkaProducer):
+    """A producer that forgets every reason for a new handle."""
+
+    _stale = property(lambda self: None, lambda self, cause: None)
+
+
+@dataclass
+class Line:
+    """A client that reaches the broker through the proxy alone, and a stranger beside it who sees the truth."""
+
+    proxy: Proxy
+    cluster: Cluster
+    exits: list[tuple[int, str]] = field(default_factory=list)
+
+    def client(self, *, rules: bool, **changes: Any) -> KafkaClient:
+        """Return a joined client. None gives up a slow epoch: the steps here are ours, and nobody would redo it."""
+        settings = KafkaSettings(f"127.0.0.1:{self.proxy.port}", prefix=self.cluster.prefix, **changes)
+        client = KafkaClient(settings, die=lambda code, reason: self.exits.append((code, reason)))
+        self.cluster.clients.append(client)
+        producer: Any = client._producer
+        producer._give_up_slow = lambda: None
+        if not rules:
+            producer.__class__ = Unruly
+        join_at_start(client)
+        return client
+
+
+@pytest.fixture(scope="module")
+def broker(kafka_jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedKafka]:
+    """The broker of this module, warm."""
+    server = ProxiedKafka(tmp_path_factory.mktemp("proxied"), kafka_jars)
+    server.start()
+    server.warm_up()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def line(broker: ProxiedKafka) -> Iterator[Line]:
+    """A fresh proxy and fresh topics."""
+    proxy = Proxy(broker.proxy_port, broker.proxied_port)
+    proxy.start()
+    cluster = Cluster(broker.bootstrap, f"late{next(numbers)}.")
+    cluster.make_topics({"in": 1, "out": 2})
+    yield Line(proxy, cluster)
+    proxy.stop()
+    for client in cluster.clients:
+        client.close()
+
+
+def produce(client: KafkaClient, value: bytes, partition: int) -> None:
+    """Write one record to `out` and wait for it."""
+    client.produce("out", value, b"k", partition, ())
+    client.flush()
+
+
+def epoch(client: KafkaClient, value: bytes, offset: int) -> None:
+    """Commit one whole epoch of one record."""
+    client.begin()
+    produce(client, value, 0)
+    client.send_offsets({IN_0: offset}, client.group_metadata())
+    client.commit()
+
+
+def late_commit(line: Line, client: KafkaClient) -> int:
+    """Epoch 2 loses its EndTxn; epoch 3 gets it, is aborted, and redone."""
+    epoch(client, b"1", 1)
+    trap = line.proxy.hold(END_TXN, "reset", commits)
+    epoch(client, b"2", 2)
+    client.begin()
+    produce(client, b"3", 0)
+    code = end_txn_error(line.proxy.deliver(trap))
+    abort_after(client, lambda: produce(client, b"never", 1))
+    epoch(client, b"3", 3)
+    return code
+
+
+def abort_after(client: KafkaClient, step: Callable[[], None]) -> None:
+    """Take the step and abort; a torn transaction may refuse the step."""
+    try:
+        step()
+    finally:
+        client.abort()
+
+
+def late_abort(line: Line, client: KafkaClient, trap: Trap) -> int:
+    """Epoch 2 is aborted and its EndTxn lost; the redone epoch gets it before it touches another partition."""
+    epoch(client, b"1", 1)
+    line.proxy.trap = trap
+    client.begin()
+    produce(client, b"never", 0)
+    client.abort()
+    client.begin()
+    produce(client, b"2", 0)
+    code = end_txn_error(line.proxy.deliver(trap))
+    produce(client, b"3", 1)
+    client.send_offsets({IN_0: 3}, client.group_metadata())
+    client.commit()
+    return code
+
+
+def late_offsets(line: Line, client: KafkaClient) -> int:
+    """Epoch 2 loses its TxnOffsetCommit; epoch 3 gets it behind its own."""
+    epoch(client, b"1", 1)
+    trap = line.proxy.hold(TXN_OFFSET_COMMIT, "reset")
+    epoch(client, b"2", 2)
+    client.begin()
+    produce(client, b"3", 0)
+    client.send_offsets({IN_0: 3}, client.group_metadata())
+    code = offset_commit_error(line.proxy.deliver(trap))
+    client.commit()
+    return code
+
+
+def end_of(line: Line, client: KafkaClient) -> tuple[list[bytes], int | None]:
+    """Return what a stranger reads and where the group stands."""
+    return sorted(line.cluster.seen("out")), client.committed([IN_0])[IN_0]
+
+
+EXACT = ([b"1", b"2", b"3"], 3)
+
+CASES: dict[str, Callable[[Line, KafkaClient], int]] = {
+    "commit, reset": late_commit,
+    "abort, reset": lambda line, client: late_abort(line, client, line.proxy.hold(END_TXN, "reset", aborts)),
+    "abort, stall": lambda line, client: late_abort(line, client, line.proxy.hold(END_TXN, "stall", aborts)),
+    "offsets, reset": late_offsets,
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_with_the_rules_a_late_request_is_refused_and_nothing_is_torn(line: Line, case: str) -> None:
+    client = line.client(rules=True)
+    assert CASES[case](line, client) == INVALID_PRODUCER_EPOCH
+    assert end_of(line, client) == EXACT
+    assert line.exits == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_without_the_rules_the_same_late_request_breaks_something(line: Line, case: str) -> None:
+    client = line.client(rules=False, socket_timeout_ms=2000, deadline_ms=1900)
+    assert CASES[case](line, client) == 0
+    assert end_of(line, client) != EXACT
+
+
+@pytest.mark.parametrize("api", [END_TXN, ADD_OFFSETS, TXN_OFFSET_COMMIT, ADD_PARTITIONS])
+def test_no_copy_leaves_sooner_than_the_clock_counts_on(line: Line, api: int) -> None:
+    """For each upgrade of librdkafka: a copy within the clock's 400 ms would be unseen."""
+    client = line.client(rules=True)
+    epoch(client, b"1", 1)
+    trap = line.proxy.hold(api, "reset")
+    client.begin()
+    produce(client, b"2", 1)
+    client.send_offsets({IN_0: 2}, client.group_metadata())
+    client.commit()
+    copy_s = line.proxy.after(trap)
+    assert copy_s is None or copy_s >= SHORTEST_COPY_S
