@@ -43,6 +43,7 @@ def command(count: int, seed: int, keep: bool) -> None:
     try:
         good = _run(screen(), folder, count, seed, keep=keep)
     except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
         raise click.Abort from None
     except BaseException:
         click.echo(f"the demo failed; its logs are in {folder}", err=True)

@@ -23,9 +23,8 @@ from console.importing.reading import detect, read_header, read_rows
 from console.importing.sending import Rejects, Tally, send
 from console.producing import Sender
 from console.reach import Reach, reach
-from console.reading import Reader
+from console.work_left import left
 from schemas.errors import LeadflowError
-from schemas.topics import source_topics
 
 CAMPAIGN, SUPPLIER = "solar-us", "acme-forms"
 #: A Tuesday morning on which all of the plan's zones are awake: 10:00 in Los Angeles, 13:00 in New York.
@@ -137,24 +136,6 @@ def _kill(cluster: Cluster, way: Reach, sender: Sender) -> Kill:
     in_flight = left(way.reader, way.group)
     cluster.workers[VICTIM].kill()
     return Kill(sender.acknowledged, in_flight)
-
-
-def left(reader: Reader, group: str) -> int:
-    """Return how many records the group has still to work off in all its source topics; 0: all work is done.
-
-    Offsets are asked before ends. So when everything before an offset is done and nothing lies behind it, nothing was
-    written in between either, and nothing is on its way. Marks of transactions take offsets too, so what looks open
-    is read.
-    """
-    partitions = reader.partitions(*(spec.name for spec in source_topics()))
-    done = reader.committed(group, partitions)
-    bounds = reader.bounds(partitions)
-    ranges = {at: (_from(done[at], bounds[at].start), bounds[at].end) for at in partitions}
-    return sum(1 for _ in reader.read(ranges))
-
-
-def _from(done: int | None, start: int) -> int:
-    return start if done is None else done
 
 
 def drain(cluster: Cluster, way: Reach) -> None:

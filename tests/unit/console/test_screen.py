@@ -1,0 +1,140 @@
+"""What the screen shows of times, spans, amounts and names; pauses' times; offsets that disagree."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from console.decoding import as_text
+from console.mending import judge
+from console.pausing import UntilTime, until_ms
+from console.reading import Bounds
+from console.screen import age, count, local, money, near, utc
+from console.standing import Standing
+from schemas.records import BuyerTerms, Cap, ContractTerms, Count, Counters
+from streams.stage import TopicPartition
+
+NOON = 1_780_425_000_123
+
+
+def test_times_are_said_in_utc_and_in_a_zone() -> None:
+    assert utc(NOON) == "2026-06-02 18:30:00.123Z"
+    assert utc(-1) == "-"
+    assert local(NOON, "America/Los_Angeles") == "Tue 11:30:00 PDT"
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"),
+    [
+        (-5, "0 ms"),
+        (250, "250 ms"),
+        (4_000, "4 s"),
+        (61_000, "1 min 1 s"),
+        (11_520_000, "3 h 12 min"),
+        (93_600_000, "1 d 2 h"),
+    ],
+)
+def test_a_span_is_said_in_its_two_largest_units(ms: int, words: str) -> None:
+    assert age(ms) == words
+
+
+@pytest.mark.parametrize(
+    ("minor", "words"),
+    [(0, "0.00 USD"), (5, "0.05 USD"), (123_450, "1,234.50 USD"), (-2_000_000, "-20,000.00 USD")],
+)
+def test_amounts_are_said_in_units_of_the_currency(minor: int, words: str) -> None:
+    assert money(minor, "USD") == words
+
+
+def test_numbers_go_with_their_nouns_and_names_with_hints() -> None:
+    assert (count(1, "lead"), count(2_000, "lead")) == ("1 lead", "2,000 leads")
+    assert near("sunc", ["sunco", "lakes"]) == "; did you mean sunco?"
+    assert near("zzz", ["b", "a"]) == "; there are: a, b"
+    assert near("zzz", []) == "; there are none"
+
+
+def test_fields_become_lines_with_times_in_words_and_empty_ones_left_out() -> None:
+    fields = {"lead": {"email": "j***", "phone": None}, "steps": [{"at": NOON}], "fields": {}, "notes": ["a"], "n": 0}
+    assert as_text(fields) == [
+        ("lead.email", "j***"),
+        ("steps.0.at", "2026-06-02 18:30:00.123Z"),
+        ("notes.0", "a"),
+        ("n", "0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("2h", NOON + 7_200_000), ("1d", NOON + 86_400_000), ("2026-06-02T12:00:00-07:00", 1_780_426_800_000)],
+)
+def test_a_pause_ends_after_a_span_or_at_a_time(text: str, expected: int) -> None:
+    given = UntilTime().convert(text, None, None)
+    assert isinstance(given, tuple)
+    assert until_ms(given, NOON) == expected
+    assert until_ms(None, NOON) == -1
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0h", "2026-06-02T12:00:00", "h"])
+def test_a_pause_until_no_time_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        UntilTime().convert(text, None, None)
+
+
+AT = TopicPartition("internal.offers", 3)
+
+
+@pytest.mark.parametrize(
+    ("stage", "committed", "position", "bounds"),
+    [
+        ("delivery", 27, 27, Bounds(0, 40)),
+        ("delivery", 0, None, Bounds(0, 40)),
+        ("delivery", None, None, Bounds(0, 40)),
+        ("", 27, None, Bounds(0, 40)),
+        ("", 27, None, Bounds(27, 27)),
+    ],
+)
+def test_offsets_that_agree_are_left_alone(
+    stage: str, committed: int | None, position: int | None, bounds: Bounds
+) -> None:
+    assert judge(AT, stage, committed, position, bounds) is None
+
+
+@pytest.mark.parametrize(
+    ("stage", "committed", "position", "bounds", "settled"),
+    [
+        ("delivery", 20, 27, Bounds(0, 40), 27),  # a late request moved the group back
+        ("delivery", 35, 27, Bounds(0, 40), 27),  # or ahead
+        ("delivery", None, 27, Bounds(0, 40), 27),  # its offsets have expired
+        ("delivery", 20, 27, Bounds(30, 40), -1),  # what its state has not seen is cut off
+        ("delivery", 20, None, Bounds(0, 40), -1),  # its changelog is gone
+        ("", None, None, Bounds(5, 40), 5),
+        ("", 3, None, Bounds(5, 40), 5),
+        ("", 50, None, Bounds(0, 40), 0),
+    ],
+)
+def test_the_state_says_how_far_the_work_has_come(
+    stage: str, committed: int | None, position: int | None, bounds: Bounds, settled: int
+) -> None:
+    found = judge(AT, stage, committed, position, bounds)
+    assert found is not None
+    assert found.settled == settled
+    assert found.repeats_or_skips
+
+
+def counters(leads: int, end_at: int) -> Counters:
+    window = Count(0, end_at, leads, leads * 4_200)
+    return Counters(window, window, window, window, Count(0, 1 << 50, 99, 99 * 4_200))
+
+
+def test_caps_show_what_is_used_in_the_window_of_now() -> None:
+    caps = (Cap("leads", "day", 40), Cap("spend", "month", 500_000), Cap("leads", "total", 100))
+    contract = ContractTerms("sunco-solar", "solar-us", "t", (Cap("leads", "hour", 5),), (), False)
+    terms = BuyerTerms("sunco", 1, "UTC", 0, True, (), False, caps, (contract,), "USD", False, NOON)
+    standing = Standing("sunco", terms, counters={"": counters(38, NOON + 10), "sunco-solar": counters(7, NOON + 10)})
+    now = [(use.contract_id, use.used, use.left) for use in standing.uses(NOON)]
+    assert now == [("", 38, 2), ("", 159_600, 340_400), ("", 99, 1), ("sunco-solar", 7, 0)]
+    later = [(use.used, use.resets_at) for use in standing.uses(NOON + 10)]
+    assert later == [(0, -1), (0, -1), (99, -1), (0, -1)]
+    assert standing.sold_today(NOON) == (38, 159_600)
+    assert standing.sold_today(NOON + 10) == (0, 0)
+    assert Standing("new").uses(NOON) == []
