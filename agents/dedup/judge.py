@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+
+import msgspec
 
 from agents.dedup.hashes import Hashes
-from agents.dedup.keys import PlanClaims
+from agents.dedup.keys import ClaimRule, PlanClaims
 from agents.dedup.validate import Validator
 from agents.views import PauseView
 from config.plan.compiled import CompiledPlan
@@ -23,7 +23,7 @@ SUPPLIER_LEAD_ID_MAX = 200
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
-class Received(NamedTuple):
+class Received(msgspec.Struct, frozen=True):
     """A decoded lead with its coordinates; `at` is the broker's time."""
 
     lead: LeadReceived
@@ -32,7 +32,7 @@ class Received(NamedTuple):
     at: int
 
 
-class Refused(NamedTuple):
+class Refused(msgspec.Struct, frozen=True):
     """A lead that goes no further. `lead_id` is "" when the record does not identify a lead."""
 
     lead_id: str
@@ -40,23 +40,38 @@ class Refused(NamedTuple):
     faults: tuple[Fault, ...] = ()
 
 
-class Valid(NamedTuple):
-    """A lead that is right in itself, in canonical form, with its keys by label."""
+class Valid(msgspec.Struct, frozen=True):
+    """A lead that is right in itself, in canonical form, with its keys by label and the rules that made it so."""
 
     lead_id: str
     values: dict[str, str]
     notes: tuple[str, ...]
-    keys: Mapping[str, str]
+    keys: dict[str, str]
     sell_by: int
+    campaign: CampaignRules
+
+    def __repr__(self) -> str:
+        return f"Valid({self.lead_id})"
+
+
+class CampaignRules(msgspec.Struct, frozen=True):
+    """A campaign, compiled for intake."""
+
+    validator: Validator
+    claim: ClaimRule
+    sell_within_ms: int
 
 
 class Rules:
-    """A version of the plan, compiled for intake: a validator a campaign, the claims, the hashes of slips."""
+    """A version of the plan, compiled for intake."""
 
     def __init__(self, plan: CompiledPlan, hashes: Hashes) -> None:
         self.plan = plan
-        self.claims = PlanClaims(plan, hashes)
-        self.validators = {name: Validator(campaign.fields) for name, campaign in plan.campaigns.items()}
+        self.claims = claims = PlanClaims(plan, hashes)
+        self.campaigns = {
+            name: CampaignRules(Validator(campaign.fields), claims.rules[name], campaign.sell_within_ms)
+            for name, campaign in plan.campaigns.items()
+        }
         #: Who may send into what: the common case in one look.
         self.admitted = frozenset(
             (supplier.id, terms.campaign_id) for supplier in plan.plan.suppliers for terms in supplier.campaigns
@@ -71,7 +86,7 @@ def judge(received: Received, rules: Rules, pauses: PauseView) -> Refused | Vali
     In this order: its identity, campaign known and not paused, supplier known, in the campaign and not paused, its
     fields (all faults at once), its time. A test lead is judged like any other.
     """
-    lead = received.lead
+    lead, received_at = received.lead, received.at
     given = lead.supplier_lead_id
     admitted = (lead.supplier_id, lead.campaign_id) in rules.admitted
     if not (admitted and 0 < len(given) <= SUPPLIER_LEAD_ID_MAX and given.isprintable() and not given.isspace()):
@@ -83,13 +98,15 @@ def judge(received: Received, rules: Rules, pauses: PauseView) -> Refused | Vali
         reason = _not_admitted(received, rules.plan, pauses)
         if reason is not None:
             return Refused(identity, reason)
-    values, notes, faults = rules.validators[lead.campaign_id].check(lead)
+    campaign = rules.campaigns[lead.campaign_id]
+    values, notes, faults = campaign.validator.check(lead)
     if faults:
         return Refused(identity, Reason.INVALID, faults)
-    if lead.submitted_at > received.at + AHEAD_MS:
+    submitted_at = lead.submitted_at
+    if submitted_at > received_at + AHEAD_MS:
         return Refused(identity, Reason.SUBMITTED_IN_FUTURE)
-    sell_by = min(lead.submitted_at, received.at) + rules.plan.campaigns[lead.campaign_id].sell_within_ms
-    return Valid(identity, values, notes, rules.claims.keys(lead.campaign_id, values), sell_by)
+    sell_by = (submitted_at if submitted_at < received_at else received_at) + campaign.sell_within_ms
+    return Valid(identity, values, notes, campaign.claim.keys(values), sell_by, campaign)
 
 
 def _not_admitted(received: Received, plan: CompiledPlan, pauses: PauseView) -> Reason | None:

@@ -34,7 +34,6 @@ class Claimant(NamedTuple):
     """A lead that wants to be the first of its kind, and the coordinates under which it was received."""
 
     lead_id: str
-    campaign_id: str
     partition: int
     offset: int
     received_at: int
@@ -74,11 +73,13 @@ class ClaimRule:
     of the same scope may look further back.
     """
 
-    def __init__(self, campaign_id: str, rule: DedupeRule | None, plan: Shape, hashes: Hashes) -> None:
+    def __init__(
+        self, campaign_id: str, rule: DedupeRule | None, plan: Shape, lead_ttl_ms: int, hashes: Hashes
+    ) -> None:
         kinds = families(campaign_id, rule)
         self.within_ms = rule.within_ms if rule is not None else 0
         self.ttl_ms = max((plan[kind.name] for kind in kinds), default=0) + LAG_MS
-        self.labels = tuple(kind.label for kind in kinds)
+        self.lead_ttl_ms = lead_ttl_ms
         self._kinds: list[tuple[str, tuple[str, ...], Callable[[str], str]]] = [
             (kind.label, kind.fields, hashes.labelled(kind.name)) for kind in kinds
         ]
@@ -95,6 +96,15 @@ class ClaimRule:
                 keys[label] = digest(SEPARATOR.join([values[field] for field in fields]))
         return keys
 
+    def row(self, lead: Claimant, keys: Mapping[str, str], age_ms: int = 0) -> Row:
+        """Return the row that claims a lead; `age_ms` shortens how long its claims are kept from now on."""
+        lead_id, partition, offset, received_at = lead
+        value = f"{partition}:{offset}:{received_at}:{lead_id}"
+        if not age_ms:
+            return (value, received_at, lead_id, self.lead_ttl_ms, self.within_ms, self.ttl_ms, *keys.values())
+        lead_ttl_ms, ttl_ms = max(1, self.lead_ttl_ms - age_ms), max(1, self.ttl_ms - age_ms)
+        return (value, received_at, lead_id, lead_ttl_ms, self.within_ms, ttl_ms, *keys.values())
+
 
 class PlanClaims:
     """All that a version of the plan says of claims, compiled once: a rule a campaign, and what Redis must cover."""
@@ -104,24 +114,14 @@ class PlanClaims:
         self.plan_version = plan.version
         self.key = hashes.fingerprint
         self.shape: Shape = shape(dedupes.items())
-        self.rules = {name: ClaimRule(name, rule, self.shape, hashes) for name, rule in dedupes.items()}
         #: How long the longest claim is kept.
         self.kept_ms = max([REPEATS_MS, *self.shape.values()]) + LAG_MS
-        self._unknown = ClaimRule("", None, {}, hashes)
+        self.rules = {name: ClaimRule(name, rule, self.shape, self.kept_ms, hashes) for name, rule in dedupes.items()}
+        self._unknown = ClaimRule("", None, {}, self.kept_ms, hashes)
 
-    def row(self, lead: Claimant, keys: Mapping[str, str], age_ms: int = 0) -> Row:
-        """Return the row that claims a lead; `age_ms` shortens how long its claims are kept from now on."""
-        lead_id, campaign_id, partition, offset, received_at = lead
-        rule = self.rules.get(campaign_id, self._unknown)
-        lead_ttl, ttl = self.kept_ms, rule.ttl_ms
-        if age_ms:
-            lead_ttl, ttl = max(1, lead_ttl - age_ms), max(1, ttl - age_ms)
-        value = f"{partition}:{offset}:{received_at}:{lead_id}"
-        return (value, received_at, lead_id, lead_ttl, rule.within_ms, ttl, *keys.values())
-
-    def keys(self, campaign_id: str, values: Mapping[str, str]) -> dict[str, str]:
-        """Return the keys of a lead by label; none for a campaign that this plan does not know."""
-        return self.rules.get(campaign_id, self._unknown).keys(values)
+    def rule(self, campaign_id: str) -> ClaimRule:
+        """Return the rule of a campaign; for one that this plan does not know, one that claims lead_ids alone."""
+        return self.rules.get(campaign_id, self._unknown)
 
     def outlived(self, age_ms: int) -> bool:
         """Say whether a lead of this age can no longer be claimed by anything in this plan."""

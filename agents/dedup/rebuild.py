@@ -233,6 +233,6 @@ class Rebuilder:
         age_ms = max(0, self._now_ms() - slip.received_at)
         if slip.test or need.outlived(age_ms):
             return None
-        keys = need.keys(slip.campaign_id, values_of(lead))
-        who = Claimant(slip.lead_id, slip.campaign_id, slip.received_partition, slip.received_offset, slip.received_at)
-        return need.row(who, keys, age_ms)
+        rule = need.rule(slip.campaign_id)
+        who = Claimant(slip.lead_id, slip.received_partition, slip.received_offset, slip.received_at)
+        return rule.row(who, rule.keys(values_of(lead)), age_ms)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from agents.dedup.claims import Claims, Earlier
 from agents.dedup.hashes import Hashes
 from agents.dedup.judge import Received, Refused, Rules, Valid, judge, shown_ids
@@ -29,7 +31,7 @@ from streams.stage import Batch, Epoch, Message, Stage
 OnOutcome = Callable[[str, str, str, str], None]
 
 
-class Judged(NamedTuple):
+class Judged(msgspec.Struct, frozen=True):
     """What `prepare` found out about a record."""
 
     received: Received
@@ -112,7 +114,7 @@ class DedupStage(Stage):
             self._prepared[batch.partition] = Prepared(rules, found)
             self._seals.pop(batch.partition, None)
             for offset, judged in found.items():
-                if isinstance(judged, Judged) and (row := _row(judged, rules)) is not None:
+                if isinstance(judged, Judged) and (row := _row(judged)) is not None:
                     rows.append(row)
                     claimants.append((batch.partition, offset))
         if rows:
@@ -131,7 +133,7 @@ class DedupStage(Stage):
             found = self._prepared[partition].found
             judged = found[offset]
             if isinstance(judged, Judged):
-                found[offset] = judged._replace(earlier=before)
+                found[offset] = Judged(judged.received, judged.verdict, before)
         for partition, _ in claimants:
             self._seals[partition] = seal
 
@@ -189,7 +191,7 @@ class DedupStage(Stage):
             return error
 
     def _write(self, judged: Judged, rules: Rules, epoch: Epoch) -> None:
-        received, verdict, earlier = judged
+        received, verdict, earlier = judged.received, judged.verdict, judged.earlier
         lead = received.lead
         if isinstance(verdict, Refused):
             self._reject(received, rules, epoch, verdict)
@@ -199,14 +201,14 @@ class DedupStage(Stage):
             self._reject(received, rules, epoch, refused, tuple(verdict.keys), earlier)
         else:
             slip = self._slip(received, verdict, rules, epoch.now_ms)
-            sealed = self._slips.seal_unique(slip, rules.validators[lead.campaign_id].lead(verdict.values))
+            sealed = self._slips.seal_unique(slip, verdict.campaign.validator.lead(verdict.values))
             epoch.emit(UNIQUE, sealed, verdict.lead_id)
             if self._told is not None and not slip.test:
                 self._told(self.name, "unique", "", lead.campaign_id)
 
     def _slip(self, received: Received, valid: Valid, rules: Rules, now_ms: int) -> Slip:
         lead, values = received.lead, valid.values
-        validator = rules.validators[lead.campaign_id]
+        validator = valid.campaign.validator
         email, phone = values.get("email"), values.get("phone")
         return Slip(
             valid.lead_id,
@@ -264,10 +266,10 @@ class DedupStage(Stage):
             self._told(self.name, "rejected", refused.reason, campaign_id)
 
 
-def _row(judged: Judged, rules: Rules) -> Row | None:
+def _row(judged: Judged) -> Row | None:
     """Return what claims the lead; None for one that is refused already, and for tests, which touch no claim."""
-    received, verdict, _ = judged
+    received, verdict = judged.received, judged.verdict
     if isinstance(verdict, Refused) or received.lead.test:
         return None
-    who = Claimant(verdict.lead_id, received.lead.campaign_id, received.partition, received.offset, received.at)
-    return rules.claims.row(who, verdict.keys)
+    who = Claimant(verdict.lead_id, received.partition, received.offset, received.at)
+    return verdict.campaign.claim.row(who, verdict.keys)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from operator import attrgetter
 from typing import NamedTuple
 
 from agents.dedup.fields import compile_field
-from agents.dedup.text import Parse, Wrong
+from agents.dedup.text import Wrong
 from config.plan.model import FieldRule
 from schemas.reasons import Reason
 from schemas.records import Fault, Lead, LeadReceived
@@ -26,9 +26,8 @@ class Checked(NamedTuple):
     notes: tuple[str, ...]
     faults: tuple[Fault, ...]
 
-
-#: A field as the loop over all fields wants it: name, required, known, read (see `Field`).
-_Reader = tuple[str, bool, dict[str, str], Parse]
+    def __repr__(self) -> str:
+        return f"Checked({len(self.values)} values, {self.faults})"
 
 
 def _getter(columns: list[str]) -> Callable[[LeadReceived], tuple[str | None, ...]]:
@@ -38,24 +37,6 @@ def _getter(columns: list[str]) -> Callable[[LeadReceived], tuple[str | None, ..
     return attrgetter(*columns)
 
 
-def _read(fields: list[_Reader], raws: Iterable[str | None], values: dict[str, str], faults: list[Fault]) -> None:
-    """Read the fields of a lead into `values`, or what is wrong with them into `faults`."""
-    for (name, required, known, read), raw in zip(fields, raws, strict=True):
-        if raw:
-            value = known.get(raw)
-            if value is None:
-                try:
-                    value = read(raw)
-                except Wrong as wrong:
-                    faults.append(Fault(name, wrong.code, wrong.detail))
-                    continue
-            if value:
-                values[name] = value
-                continue
-        if required:
-            faults.append(Fault(name, Reason.VALIDATION_MISSING, "is required and missing or empty"))
-
-
 class Validator:
     """The fields of one campaign at one plan version, compiled. Fields the campaign does not list are dropped."""
 
@@ -63,10 +44,9 @@ class Validator:
         fields = [compile_field(rule) for rule in rules]
         columns = [field for field in fields if field.name in RECEIVED_COLUMNS]
         mapped = [field for field in fields if field.name not in RECEIVED_COLUMNS]
-        self._columns = [(f.name, f.required, f.known, f.read) for f in columns]
-        self._mapped = [(f.name, f.required, f.known, f.read) for f in mapped]
-        self._mapped_names = [field.name for field in mapped]
+        self._readers = [(f.name, f.required, f.known, f.read) for f in columns + mapped]
         self._get_columns = _getter([field.name for field in columns])
+        self._mapped = [field.name for field in mapped]
         self._order = {rule.name: at for at, rule in enumerate(rules)}
         self._noted = [(f.name, f.name in RECEIVED_COLUMNS, f.note) for f in fields if f.note is not None]
         self._extra = tuple(rule.name for rule in rules if rule.name not in LEAD_COLUMNS)
@@ -77,11 +57,24 @@ class Validator:
         """Return the canonical values, or every fault, in the plan's order of fields."""
         values: dict[str, str] = {}
         faults: list[Fault] = []
-        _read(self._columns, self._get_columns(received), values, faults)
-        _read(self._mapped, map(received.fields.get, self._mapped_names), values, faults)
+        raws = (*self._get_columns(received), *map(received.fields.get, self._mapped))
+        for (name, required, known, read), raw in zip(self._readers, raws, strict=True):
+            if raw:
+                value = known.get(raw)
+                if value is None:
+                    try:
+                        value = read(raw)
+                    except Wrong as wrong:
+                        faults.append(Fault(name, wrong.code, wrong.detail))
+                        continue
+                if value:
+                    values[name] = value
+                    continue
+            if required:
+                faults.append(Fault(name, Reason.VALIDATION_MISSING, "is required and missing or empty"))
         if faults:
             faults.sort(key=lambda fault: self._order[fault.field])
-        return Checked(values, self._notes(received, values), tuple(faults))
+        return Checked(values, self._notes(received, values) if self._noted else (), tuple(faults))
 
     def _notes(self, received: LeadReceived, values: dict[str, str]) -> tuple[str, ...]:
         """Return how values were mended, in words without the values."""

@@ -80,15 +80,13 @@ class Bench:
 
     def claim(self, valid: list[tuple[Received, Valid]]) -> None:
         """Claim one epoch."""
-        rows = [
-            self.rules.claims.row(Claimant(v.lead_id, r.lead.campaign_id, 0, r.offset, NOW), v.keys) for r, v in valid
-        ]
+        rows = [v.campaign.claim.row(Claimant(v.lead_id, 0, r.offset, NOW), v.keys) for r, v in valid]
         self.claims.claim(rows, self.rules.claims)
 
     def build(self, valid: list[tuple[Received, Valid]]) -> None:
         """Build slip and lead of one epoch."""
         for received, verdict in valid:
-            self.rules.validators[received.lead.campaign_id].lead(verdict.values)
+            verdict.campaign.validator.lead(verdict.values)
             self.stage._slip(received, verdict, self.rules, NOW)
 
     def intake(self, epoch: Batch) -> None:

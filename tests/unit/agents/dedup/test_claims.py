@@ -60,8 +60,8 @@ def need(version: int = 1, of: str = "email, phone", within: str = "30d", match:
 
 def lead_row(wanted: PlanClaims, lead: Lead, offset: int, at: int = NOW) -> tuple[str | int, ...]:
     """Return the row of a lead, as the stage makes it."""
-    keys = wanted.keys("solar-us", values_of(lead))
-    return wanted.row(Claimant(f"lead-{offset}", "solar-us", 0, offset, at), keys)
+    rule = wanted.rule("solar-us")
+    return rule.row(Claimant(f"lead-{offset}", 0, offset, at), rule.keys(values_of(lead)))
 
 
 def settled(claims: Claims, wanted: PlanClaims) -> Claims:

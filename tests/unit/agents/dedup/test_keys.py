@@ -14,20 +14,20 @@ VALUES = {"email": "maria@example.com", "phone": "+14155550143", "first_name": "
 
 
 def test_any_gives_a_key_a_field_and_all_gives_one_for_all() -> None:
-    assert list(PlanClaims(plan(match="any"), HASHES).keys("solar-us", VALUES)) == ["email", "phone"]
-    assert list(PlanClaims(plan(match="all"), HASHES).keys("solar-us", VALUES)) == ["email+phone"]
+    assert list(PlanClaims(plan(match="any"), HASHES).rule("solar-us").keys(VALUES)) == ["email", "phone"]
+    assert list(PlanClaims(plan(match="all"), HASHES).rule("solar-us").keys(VALUES)) == ["email+phone"]
 
 
 def test_empty_values_never_match() -> None:
     without = {"email": "maria@example.com"}
-    assert list(PlanClaims(plan(match="any"), HASHES).keys("solar-us", without)) == ["email"]
-    assert PlanClaims(plan(match="all"), HASHES).keys("solar-us", without) == {}
-    assert PlanClaims(plan(match="any"), HASHES).keys("solar-us", {}) == {}
+    assert list(PlanClaims(plan(match="any"), HASHES).rule("solar-us").keys(without)) == ["email"]
+    assert PlanClaims(plan(match="all"), HASHES).rule("solar-us").keys(without) == {}
+    assert PlanClaims(plan(match="any"), HASHES).rule("solar-us").keys({}) == {}
 
 
 def test_no_key_shows_a_person_and_another_secret_gives_other_keys() -> None:
-    ours = PlanClaims(plan(), HASHES).keys("solar-us", VALUES)
-    others = PlanClaims(plan(), Hashes(b"another key, long enough")).keys("solar-us", VALUES)
+    ours = PlanClaims(plan(), HASHES).rule("solar-us").keys(VALUES)
+    others = PlanClaims(plan(), Hashes(b"another key, long enough")).rule("solar-us").keys(VALUES)
     assert all(len(key) == 32 and int(key, 16) >= 0 for key in ours.values())
     assert not set(ours.values()) & set(others.values())
     assert Hashes(b"another key, long enough").fingerprint != HASHES.fingerprint
@@ -35,14 +35,14 @@ def test_no_key_shows_a_person_and_another_secret_gives_other_keys() -> None:
 
 def test_fields_and_campaigns_do_not_share_keys() -> None:
     same = {"email": "x", "phone": "x"}
-    keys = PlanClaims(plan(), HASHES).keys("solar-us", same)
+    keys = PlanClaims(plan(), HASHES).rule("solar-us").keys(same)
     assert keys["email"] != keys["phone"]
 
 
 def test_the_parts_of_a_joint_key_do_not_run_into_each_other() -> None:
     rules = PlanClaims(plan(match="all", of="first_name, last_name"), HASHES)
-    first = rules.keys("solar-us", {"first_name": "Ann", "last_name": "Alee"})
-    second = rules.keys("solar-us", {"first_name": "AnnA", "last_name": "lee"})
+    first = rules.rule("solar-us").keys({"first_name": "Ann", "last_name": "Alee"})
+    second = rules.rule("solar-us").keys({"first_name": "AnnA", "last_name": "lee"})
     assert first["first_name+last_name"] != second["first_name+last_name"]
 
 
@@ -69,18 +69,18 @@ def test_campaigns_everywhere_share_families_and_the_longest_window() -> None:
 
 def test_a_row_keeps_claims_for_the_window_and_lead_ids_for_longer() -> None:
     rules = PlanClaims(plan(within="7d"), HASHES)
-    who = Claimant("lead", "solar-us", 3, 42, NOW)
+    who = Claimant("lead", 3, 42, NOW)
     keys = {"email": "k"}
-    assert rules.row(who, keys) == (
+    assert rules.rule("solar-us").row(who, keys) == (
         f"3:42:{NOW}:lead", NOW, "lead", REPEATS_MS + LAG_MS, 7 * DAY, 7 * DAY + LAG_MS, "k",
     )  # fmt: skip
-    assert rules.row(who, keys, age_ms=2 * DAY)[3:6] == (REPEATS_MS - DAY, 7 * DAY, 6 * DAY)
-    assert rules.row(who, keys, age_ms=20 * DAY)[5] == 1
+    assert rules.rule("solar-us").row(who, keys, age_ms=2 * DAY)[3:6] == (REPEATS_MS - DAY, 7 * DAY, 6 * DAY)
+    assert rules.rule("solar-us").row(who, keys, age_ms=20 * DAY)[5] == 1
     assert rules.outlived(REPEATS_MS + LAG_MS)
     assert not rules.outlived(REPEATS_MS)
 
 
 def test_a_campaign_the_plan_does_not_know_claims_only_lead_ids() -> None:
     rules = PlanClaims(plan(), HASHES)
-    assert rules.keys("gone", VALUES) == {}
-    assert rules.row(Claimant("lead", "gone", 0, 1, NOW), {})[4] == 0
+    assert rules.rule("gone").keys(VALUES) == {}
+    assert rules.rule("gone").row(Claimant("lead", 0, 1, NOW), {})[4] == 0
