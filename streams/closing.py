@@ -10,7 +10,7 @@ from schemas.records import Position, Record
 from streams.client import Client
 from streams.clock import Clock
 from streams.dead_letters import dead_letter, dead_topic
-from streams.epoch import Failure, OpenEpoch, Output, TooLarge
+from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, Output, TooLarge
 from streams.events import EpochCommitted, Listener
 from streams.lanes import Lane
 from streams.options import EngineOptions
@@ -53,6 +53,8 @@ class Closer:
             if lane.store is not None and epoch.failure is None:
                 try:
                     self._write_lane(epoch, lane, offsets)
+                except ENDS_PROCESS:
+                    raise
                 except Exception as error:
                     epoch.fail(Failure(error, (lane,), _batches_of(epoch, lane)))
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from schemas.errors import EpochLost, Fenced, NeedsPerson, PartitionStop, StateInDoubt, Unavailable
+from schemas.errors import EpochLost, PartitionStop, StateInDoubt, Unavailable
 from schemas.records import Record
 from streams.assignment import Assignment
 from streams.checks import Checks
@@ -28,7 +28,7 @@ from streams.clock import Clock
 from streams.closing import Closer
 from streams.crash_file import CrashFile
 from streams.dead_letters import DeadLetterState, describe, reason_of
-from streams.epoch import Failure, OpenEpoch
+from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
 from streams.events import EpochUndone, LaneChanged, Listener, RecordSetAside, StageRests, ignore
 from streams.flow import Rests
 from streams.intake import Intake
@@ -43,9 +43,6 @@ from streams.state import EngineState
 from streams.timers import pace
 
 log = logging.getLogger(__name__)
-
-#: Errors that end the process, wherever they come from.
-ENDS_PROCESS = (StateInDoubt, Fenced, NeedsPerson)
 
 
 class Codec(Protocol):
@@ -161,10 +158,10 @@ class Engine:
         self._opener.regulate()
         hold_s = max(0, self._hold_until_ms - self._clock.monotonic_ms()) / 1000
         self._opener.poll(min(timeout_s, hold_s) if hold_s else timeout_s, patient=hold_s > 0)
-        if followed:
-            self._assignment.settle()
         metadata = self._client.group_metadata()
         self._readiness.member = metadata.is_member
+        if followed:
+            self._assignment.settle()
         if not followed or not metadata.is_member or self._clock.monotonic_ms() < self._hold_until_ms:
             return None
         epoch = self._opener.open(metadata, self._counters.epochs + 1, self._judge)

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from schemas.errors import Poison
+from schemas.errors import Fenced, NeedsPerson, Poison, StateInDoubt
 from streams.client import GroupMetadata
 from streams.events import RecordSetAside
 from streams.lanes import Lane
 from streams.stage import Batch, Stage, TopicPartition
 from streams.stores import StoreTable
+
+#: Errors that end the process, wherever they come from: never judged, never blamed on a record.
+ENDS_PROCESS = (StateInDoubt, Fenced, NeedsPerson)
 
 _NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from schemas.errors import Fenced, NeedsPerson, Poison, StateInDoubt, Unavailable
+from schemas.errors import NeedsPerson, Poison, Unavailable
 from streams.assignment import Assignment
 from streams.client import Client, GroupMetadata, OffsetGone
 from streams.clock import Clock
-from streams.epoch import Failure, OpenEpoch, view_of
+from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, view_of
 from streams.events import Listener, PrepareSlow
 from streams.flow import Backlog, Pauses, Rests
 from streams.intake import Intake
@@ -283,7 +283,7 @@ class Opener:
         began_ms = self._clock.monotonic_ms()
         try:
             stage.prepare(batches)
-        except (StateInDoubt, Fenced, NeedsPerson):
+        except ENDS_PROCESS:
             raise
         except Exception as error:
             self._intake.give_back(batches)

@@ -278,6 +278,20 @@ def test_errors_that_end_the_process_always_get_through(hook: str, error: Except
         world.settle(worker)
 
 
+@pytest.mark.parametrize("error", [StateInDoubt("x"), NeedsPerson("the registry refuses our schema")])
+def test_a_codec_that_ends_the_process_is_not_blamed_on_a_record(error: Exception) -> None:
+    def refuse(record: object) -> bytes:
+        raise error
+
+    world = World(partitions=1)
+    worker = world.worker()
+    worker.engine._closer._encode = refuse
+    world.send("a", "k")
+    with pytest.raises(type(error)):
+        world.settle(worker)
+    assert not world.dead("a")
+
+
 def test_an_unavailable_world_in_process_is_no_poison() -> None:
     class Asking(Counting):
         away = True
