@@ -6,7 +6,7 @@ cannot be decoded or judged claims nothing and fails alone, in `process`, so tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -107,35 +107,33 @@ class DedupStage(Stage):
         rules = self._in_force()
         if rules is None:
             raise Unavailable(self.waits or "no plan applied yet")
+        prepared: dict[int, Prepared] = {}
         rows: list[Row] = []
         claimants: list[tuple[int, int]] = []
         for batch in batches:
+            self.forget(batch.partition)
             found = {message.offset: self._judge(message, rules) for message in batch.messages}
-            self._prepared[batch.partition] = Prepared(rules, found)
-            self._seals.pop(batch.partition, None)
+            prepared[batch.partition] = Prepared(rules, found)
             for offset, judged in found.items():
                 if isinstance(judged, Judged) and (row := _row(judged)) is not None:
                     rows.append(row)
                     claimants.append((batch.partition, offset))
         if rows:
-            self._claim(rows, claimants, rules)
+            seal, earlier = self._claim(rows, rules)
+            for position, before in earlier.items():
+                partition, offset = claimants[position]
+                _note_earlier(prepared[partition], offset, before)
+            self._seals.update({partition: seal for partition, _ in claimants})
+        self._prepared |= prepared
 
-    def _claim(self, rows: list[Row], claimants: list[tuple[int, int]], rules: Rules) -> None:
+    def _claim(self, rows: list[Row], rules: Rules) -> tuple[Seal, Mapping[int, Earlier]]:
         try:
-            seal, earlier = self._claims.claim(rows, rules.claims)
+            return self._claims.claim(rows, rules.claims)
         except LeadflowError:
             raise
         except Exception as error:
             # No lead is to blame, so none may be set aside for it: the stage rests and says what is wrong.
             raise Unavailable(f"claiming failed in a way nobody foresaw: {type(error).__name__}") from error
-        for position, before in earlier.items():
-            partition, offset = claimants[position]
-            found = self._prepared[partition].found
-            judged = found[offset]
-            if isinstance(judged, Judged):
-                found[offset] = Judged(judged.received, judged.verdict, before)
-        for partition, _ in claimants:
-            self._seals[partition] = seal
 
     def process(self, batch: Batch, epoch: Epoch) -> None:
         """Write down what `prepare` found. Raises the error of a record that could not be judged."""
@@ -145,7 +143,7 @@ class DedupStage(Stage):
             if prepared is None or judged is None:
                 raise EpochLost(f"{message!r} was not prepared")
             if isinstance(judged, Exception):
-                raise judged.with_traceback(None)
+                raise judged
             self._write(judged, prepared.rules, epoch)
 
     def confirm(self) -> None:
@@ -264,6 +262,13 @@ class DedupStage(Stage):
         epoch.emit(REJECTED, self._codec.encode(record), refused.lead_id)
         if self._told is not None and not record.test:
             self._told(self.name, "rejected", refused.reason, campaign_id)
+
+
+def _note_earlier(prepared: Prepared, offset: int, before: Earlier) -> None:
+    """Add to what was found of a record who was before it."""
+    judged = prepared.found[offset]
+    if isinstance(judged, Judged):
+        prepared.found[offset] = Judged(judged.received, judged.verdict, before)
 
 
 def _row(judged: Judged) -> Row | None:

@@ -63,7 +63,7 @@ class ScoringStage(Stage):
             if one is None:
                 raise EpochLost(f"{message!r} was not prepared")
             if isinstance(one, Exception):
-                raise one.with_traceback(None)
+                raise one
             scored = score(one.slip, plan, epoch.now_ms)
             sealed = self._slips.seal_scored(one.slip_bytes, scored, one.body)
             epoch.emit(SCORED, sealed, one.slip.lead_id, partition=batch.partition)

@@ -196,6 +196,28 @@ def test_a_batch_that_was_not_prepared_is_given_back_and_not_set_aside(intake: I
         intake.stage.process(leads, Emitted())
 
 
+def test_what_could_not_be_claimed_is_not_prepared(intake: Intake) -> None:
+    leads = batch(message(received(1), 0))
+    intake.take(leads)
+    intake.store.away = True
+    with pytest.raises(Unavailable):
+        intake.stage.prepare([leads])
+    with pytest.raises(EpochLost):
+        intake.stage.process(leads, Emitted())
+
+
+def test_a_fault_of_the_claims_is_blamed_on_no_lead(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    leads = batch(message(received(1), 0))
+    intake.take(leads)
+
+    def fail(*_: object) -> None:
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(intake.store, "claim", fail)
+    with pytest.raises(Unavailable, match="nobody foresaw: TypeError"):
+        intake.stage.prepare([leads])
+
+
 def test_several_partitions_are_claimed_together(intake: Intake) -> None:
     epoch = intake.take(
         batch(message(received(1), 0, partition=0)), batch(message(received(2, email="maria.1@example.com"), 0, 1))
