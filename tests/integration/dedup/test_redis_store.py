@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 import time
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from agents.dedup.keys import Row
+from agents.dedup.memory_store import MemoryStore
 from agents.dedup.store import RedisStore, Seal, connect
 from console.cluster.valkey import ValkeyServer
 from schemas.errors import Unavailable
@@ -31,6 +34,28 @@ def store(client: redis.Redis, prefix: str) -> RedisStore:
 
 class TestRedisStore(StoreSuite):
     """See `StoreSuite`."""
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_script_and_the_store_in_memory_judge_alike(store: RedisStore, seed: int) -> None:
+    draw = random.Random(seed)
+    memory = MemoryStore()
+    real_seal, memory_seal = sealed(store), sealed(memory)
+    for _ in range(30):
+        rows = [_any_row(draw) for _ in range(draw.randrange(1, 8))]
+        if draw.random() < 0.2:
+            assert store.restore(real_seal, rows) == memory.restore(memory_seal, rows)
+        else:
+            assert store.claim(real_seal, rows) == memory.claim(memory_seal, rows)
+
+
+def _any_row(draw: random.Random) -> Row:
+    """Return a row that is often like another: few leads, few keys, received within or beyond a window."""
+    keys = draw.sample(["e1", "e2", "e3", "p1", "p2"], draw.randrange(0, 3))
+    window = draw.choice([DAY, 3 * DAY])
+    at = NOW + draw.randrange(-4, 5) * DAY
+    lead, offset = draw.choice([("", draw.randrange(12)), (f"l{draw.randrange(4)}", draw.randrange(12))])
+    return row(offset, *keys, lead=lead, at=at, window=window, partition=draw.randrange(2))
 
 
 def test_every_key_has_the_prefix_and_an_end(client: redis.Redis, store: RedisStore, prefix: str) -> None:
