@@ -10,11 +10,11 @@ from schemas.records import Position, Record
 from streams.client import Client
 from streams.clock import Clock
 from streams.dead_letters import dead_letter, dead_topic
-from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, Output, TooLarge
+from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, TooLarge
 from streams.events import EpochCommitted, Listener
 from streams.lanes import Lane
 from streams.options import EngineOptions
-from streams.positions import changelog_topic, position_key, table_key
+from streams.positions import position_key, table_key
 from streams.stage import Batch, Message, Stage, TopicPartition
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Closer:
         if lane.store is not None:
             lane.store.undo()
         letter = self._encode(dead_letter(lane.stage.name, message, error, epoch.now_ms))
-        epoch.outputs.append(Output(dead_topic(message.topic), letter, message.key, 0, message.headers))
+        epoch.outputs.append((dead_topic(message.topic), letter, message.key, 0, message.headers))
 
     def write_changes(self, epoch: OpenEpoch) -> None:
         """Add one changelog record for each key changed, and the position of each source whose offset is committed.
@@ -59,22 +59,19 @@ class Closer:
                     epoch.fail(Failure(error, (lane,), _batches_of(epoch, lane)))
 
     def _write_lane(self, epoch: OpenEpoch, lane: Lane, offsets: dict[TopicPartition, int]) -> None:
-        topic, partition, outputs, encode = (
-            changelog_topic(lane.stage.name),
-            lane.partition,
-            epoch.outputs,
-            self._encode,
-        )
-        for table in lane.store.tables.values() if lane.store is not None else ():
+        topic, partition = lane.changelog
+        outputs, encode, store = epoch.outputs, self._encode, lane.store
+        for table in store.tables.values() if store is not None else ():
+            prefix = table_key(table.name, "")
             for key, record in table.changes():
                 value = None if record is None else encode(record)
                 if value is not None and len(value) > self._options.record_bytes_max:
                     raise TooLarge(f"an entry of table {table.name} has {len(value)} bytes")
-                outputs.append(Output(topic, value, table_key(table.name, key), partition, ()))
+                outputs.append((topic, value, prefix + key.encode(), partition, ()))
         for source in lane.sources:
             if source in offsets:
                 position = Position(source.topic, lane.next[source], offsets[source], epoch.now_ms)
-                outputs.append(Output(topic, encode(position), position_key(source.topic), partition, ()))
+                outputs.append((topic, encode(position), position_key(source.topic), partition, ()))
 
     def transact(self, epoch: OpenEpoch) -> None:
         """Begin, produce, flush, confirm, send offsets, commit. A failure whose outcome is known is kept in the epoch.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from schemas.errors import Fenced, NeedsPerson, Poison, StateInDoubt
 from streams.client import GroupMetadata
@@ -23,14 +22,9 @@ ENDS_PROCESS = (StateInDoubt, Fenced, NeedsPerson)
 _NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
 
 
-class Output(NamedTuple):
-    """A record to be produced, in the order in which `Client.produce` takes it."""
-
-    topic: str
-    value: bytes | None
-    key: bytes | None
-    partition: int | None
-    headers: Sequence[tuple[str, bytes]]
+#: A record to be produced: topic, value, key, partition (None: by key), headers, as `Client.produce` takes them.
+#: A plain tuple: an epoch has thousands, and a named one costs as much as the rest of `emit`.
+Output = tuple[str, bytes | None, bytes | None, int | None, Sequence[tuple[str, bytes]]]
 
 
 class TooLarge(Poison):
@@ -63,7 +57,7 @@ class StageEpoch:
         """Produce inside the transaction; without `partition`, murmur2 of the key decides, as Java's clients do."""
         if len(value) > self._bytes_max:
             raise TooLarge(f"a record of {len(value)} bytes for {topic}, {self._bytes_max} are allowed")
-        self._outputs.append(Output(topic, value, key.encode(), partition, headers))
+        self._outputs.append((topic, value, key.encode(), partition, headers))
 
     def table(self, name: str, partition: int) -> StoreTable:
         """Return the partition's table; raises KeyError when the running stage does not declare or own it."""
