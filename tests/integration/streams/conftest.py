@@ -75,6 +75,13 @@ class Cluster:
             producer.produce(self.prefix + topic, value, b"k", partition)
         assert producer.flush(WAIT_S) == 0
 
+    def send_keyed(self, topic: str, records: list[tuple[bytes, bytes]], partition: int) -> None:
+        """Write (key, value) records to one partition."""
+        producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 5})
+        for key, value in records:
+            producer.produce(self.prefix + topic, value, key, partition)
+        assert producer.flush(WAIT_S) == 0
+
     def seen(self, topic: str) -> list[bytes]:
         """Return the values that a read-committed stranger finds, in partition and offset order."""
         consumer = Consumer(
