@@ -80,7 +80,13 @@ def test_what_it_counts_adds_up(worker: OneWorker) -> None:
     assert unique + rejected >= LEADS
     assert leads["scoring", "scored", ""] == unique
     assert sum(count for (stage, _, _), count in leads.items() if stage == "settlement") == unique
-    assert leads["delivery", "sold", ""] > 0
+    sales = leads["delivery", "sold", ""]
+    assert sales > 0
+    timed = {sample.name: sample.value for sample in families["leadflow_received_to_sold_seconds"].samples}
+    assert timed["leadflow_received_to_sold_seconds_count"] == sales
+    fills = {tuple(sample.labels.values()): sample.value for sample in families["leadflow_cap_used_ratio"].samples}
+    assert max(fills.values()) > 0
+    assert all(0 <= ratio <= 1 for ratio in fills.values()), fills
     owned = {sample.labels["topic"]: sample.value for sample in families["leadflow_partitions_owned"].samples}
     assert set(owned) == {spec.name for spec in source_topics()}
     (ready,) = families["leadflow_ready"].samples
