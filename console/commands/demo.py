@@ -45,6 +45,9 @@ def command(count: int, seed: int, keep: bool) -> None:
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         raise click.Abort from None
+    except BrokenPipeError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise  # the reader of our output (head, less) has seen enough
     except BaseException:
         click.echo(f"the demo failed; its logs are in {folder}", err=True)
         raise
