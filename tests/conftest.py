@@ -54,7 +54,7 @@ def kafka_server(kafka_jars: tuple[Path, ...], tmp_path_factory: pytest.TempPath
     """The session's own broker, warm. Skips when an outside broker is in use: that one is not ours to stop."""
     if os.environ.get("LEADFLOW_TEST_KAFKA"):
         pytest.skip("needs a broker of its own, and LEADFLOW_TEST_KAFKA names an outside one")
-    server = KafkaServer(tmp_path_factory.mktemp("kafka"), kafka_jars)
+    server = KafkaServer(tmp_path_factory.mktemp("kafka"), kafka_jars, learn=True)
     server.start()
     server.warm_up()
     yield server

@@ -28,7 +28,7 @@ from config.settings import Settings
 from console.cluster import processes
 from console.cluster.jars import Progress, class_path
 from console.cluster.kafka import KafkaServer
-from console.cluster.kafka_settings import STEADY, Profile
+from console.cluster.kafka_settings import BRIEF, STEADY, Profile
 from console.cluster.problems import StartFailed
 from console.cluster.state import KEY_FILE, ClusterState, hash_key_file, only_supervisor, read_state, write_state
 from console.cluster.supervisor import Say, Supervisor
@@ -134,7 +134,13 @@ class Cluster:
             self._valkey = ValkeyServer(self.folder / VALKEY, durable=True, death_signal=signal.SIGTERM)
         if self._settings.origin("kafka") != "environment":
             jars = class_path(self._progress)
-            self._kafka = KafkaServer(self.folder / KAFKA, jars, profile=self._profile, death_signal=signal.SIGTERM)
+            self._kafka = KafkaServer(
+                self.folder / KAFKA,
+                jars,
+                profile=self._profile,
+                death_signal=signal.SIGTERM,
+                learn=self._profile is BRIEF,  # learning costs a little all the time: not for a broker that stays
+            )
             self._kafka.launch()
             self.supervisor.add(KAFKA, self._kafka)
         if self._valkey:

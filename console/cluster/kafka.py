@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient
 
 from console.cluster import java, processes
+from console.cluster.aot import AotCache
 from console.cluster.kafka_settings import BRIEF, LOG4J, Node, Profile, properties
 from console.cluster.layout import lay_out
 from console.cluster.ports import HOST, are_free, free_ports, wait_listening
@@ -27,6 +28,10 @@ START_TIMEOUT_S = 60.0
 """Ready takes 1.5-2.5 s on a quiet machine and 10-40 s on a badly loaded one."""
 
 STOP_TIMEOUT_S = 20.0
+EXIT_CLEAN = 143
+"""128 + SIGTERM, as Java ends when it was asked to and has closed its logs."""
+
+LEARN_TIMEOUT_S = 90.0
 FORMAT_TIMEOUT_S = 60.0
 START_ATTEMPTS = 2
 """The second one with other ports: another process may take ours between looking and listening."""
@@ -47,8 +52,8 @@ _quiet: Mapping[str, str | int | float | bool] = {"log_level": 0}
 class KafkaServer:
     """One broker that owns `folder`: data, ports, logs and settings live there and survive a restart.
 
-    The address stays the same as long as its ports can be had again. The process ends with ours. Not for use
-    from two threads at once.
+    The address stays the same as long as its ports can be had again. The process ends with ours. `learn` makes the
+    first clean stop write the cache that later starts are faster with. Not for use from two threads at once.
 
         folder/ports.json  server.properties  log4j2.yaml  data/  logs/server.log  logs/console.log  tmp/
     """
@@ -60,8 +65,11 @@ class KafkaServer:
         *,
         profile: Profile = BRIEF,
         death_signal: signal.Signals = signal.SIGKILL,
+        learn: bool = False,
     ) -> None:
         self.folder = folder
+        self._learn = learn
+        self._aot = AotCache(class_path, profile.jvm)
         self._class_path = tuple(class_path)
         self._profile = profile
         self._death_signal = death_signal
@@ -111,6 +119,7 @@ class KafkaServer:
         logs = self.folder / "logs"
         options = [
             *self._profile.jvm,
+            *self._aot.options(learn=self._learn),
             f"-Djava.io.tmpdir={self.folder / 'tmp'}",  # native libraries are unpacked there; /tmp may be noexec
             f"-Dlog4j2.configurationFile={self.folder / 'log4j2.yaml'}",
             f"-Dleadflow.kafka.log={self.log_file}",
@@ -131,15 +140,20 @@ class KafkaServer:
         for attempt in range(START_ATTEMPTS):
             if self._answers(deadline):
                 return self.bootstrap
-            lost_port = self.exit_code() is not None and "Address already in use" in self.log_tail()
-            if not lost_port or attempt + 1 == START_ATTEMPTS:
+            if self.exit_code() is None or attempt + 1 == START_ATTEMPTS or not self._may_be_cured():
                 break
-            (self.folder / "ports.json").unlink(missing_ok=True)
             self.launch()
         ended = self.exit_code()
         what = f"did not answer within {timeout_s:.0f} s" if ended is None else f"ended with code {ended}"
         self.kill()
         raise StartFailed(f"Kafka {what}; the end of {self.log_file}:\n{self.log_tail()}")
+
+    def _may_be_cured(self) -> bool:
+        """Take away what may have ended the start: ports that another process took, a cache that does not fit."""
+        lost_port = "Address already in use" in self.log_tail()
+        if lost_port:
+            (self.folder / "ports.json").unlink(missing_ok=True)
+        return self._aot.distrust() or lost_port
 
     def _answers(self, deadline: float) -> bool:
         """Wait for the port, then for a client's list of brokers: a client that comes earlier backs off for long."""
@@ -184,8 +198,13 @@ class KafkaServer:
         ).init_transactions(timeout_s)
 
     def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> int | None:
-        """Stop cleanly (0.4 s), by force after `timeout_s`. Returns the exit code, 143 when clean."""
-        return None if self._process is None else processes.stop(self._process, timeout_s=timeout_s)
+        """Stop cleanly (0.4 s, once 5 s when it learns), by force after `timeout_s`. Returns the code, 143 if clean."""
+        if self._process is None:
+            return None
+        code = processes.stop(self._process, timeout_s=LEARN_TIMEOUT_S if self._aot.learning else timeout_s)
+        if code == EXIT_CLEAN:
+            self._aot.learnt()
+        return code
 
     def kill(self) -> None:
         """Kill -9 and wait until the process is gone; what was acknowledged is there after the next start."""

@@ -96,13 +96,16 @@ os.register_at_fork(after_in_child=_forget_thread)
 
 
 def stop(process: subprocess.Popen[bytes], *, timeout_s: float) -> int:
-    """Ask the process to end, and make it after `timeout_s`. Returns its exit code (negative: a signal)."""
+    """Ask a process of `spawn` to end, and make it after `timeout_s`, its own children too.
+
+    Returns its exit code (negative: a signal).
+    """
     if process.poll() is None:
         process.terminate()
         try:
             return process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own, and is not reaped yet
     return process.wait(timeout_s)
 
 

@@ -84,7 +84,7 @@ class Up:
     def stop(self) -> int:
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(60)
+        return self.process.wait(120)
 
 
 @pytest.fixture
