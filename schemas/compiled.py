@@ -40,6 +40,8 @@ BROKEN = (IndexError, ValueError, OverflowError)
 
 #: Records of which lists repeat: by rule, by contract and price, by reason and time of an epoch.
 REPEATED = frozenset({"Points", "Candidate", "Step"})
+#: Records that repeat where they stand alone: by terms and time of an epoch, by zone and day.
+REPEATED_ALONE = frozenset({"Right", "Windows"})
 #: How many of them are remembered, and lists of at most how many bytes.
 REMEMBERED_MAX = 4096
 REMEMBERED_BYTES_MAX = 1024
@@ -116,21 +118,29 @@ def sized_end(value: bytes, position: int) -> int:
     return end + 1 if end < len(value) and not value[end] else 0
 
 
+class Remembered(dict[Any, bytes]):
+    """The bytes of records by their values: `remembered[record]`, written at the first time. Bounded."""
+
+    def __init__(self, write: Writer) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, record: Any) -> bytes:
+        parts: list[bytes] = []
+        self._write(record, parts.append)
+        if len(self) >= REMEMBERED_MAX:
+            self.clear()
+        written = self[record] = b"".join(parts)
+        return written
+
+
 def list_writer(write_item: Writer) -> Callable[[Sequence[Any], Append], None]:
     """Return `write(items, append)` that writes one block with its size and remembers the bytes of items."""
-    known: dict[Any, bytes] = {}
-
-    def bytes_of(item: Any) -> bytes:
-        parts: list[bytes] = []
-        write_item(item, parts.append)
-        if len(known) >= REMEMBERED_MAX:
-            known.clear()
-        written = known[item] = b"".join(parts)
-        return written
+    remembered = Remembered(write_item)
 
     def write(items: Sequence[Any], append: Append) -> None:
         if items:
-            block = b"".join([known.get(item) or bytes_of(item) for item in items])
+            block = b"".join([remembered[item] for item in items])
             append(varints.write_count(len(items)))
             append(varints.write_length(len(block)))
             append(block)
@@ -197,6 +207,10 @@ class _Source:
             self._write_nullable(schema, value)
         elif isinstance(schema, str):
             self._write_primitive(schema, value)
+        elif schema.get("name") in REPEATED_ALONE:
+            name = f"bytes_of_{schema['name']}"
+            self._globals[name] = Remembered(compile_writer(schema, self._types))
+            self.line(f"a({name}[{value}])")
         elif schema["type"] == "record":
             whole = self._fresh("r")
             self.line(f"{whole} = {value}")

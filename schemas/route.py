@@ -17,16 +17,17 @@ from schemas.varints import read_block
 class Route(Sequence[Candidate]):
     """The candidates of one list in Avro's form, `written` with its end mark; equal to any sequence of the same.
 
-    Looking at a candidate raises Undecodable when the bytes are no list of candidates.
+    `seen` are all of them, if they are known. Looking at a candidate raises Undecodable when the bytes are no list of
+    candidates.
     """
 
     __slots__ = ("_at", "_count", "_read", "_seen", "written")
 
-    def __init__(self, written: bytes, read_candidate: Reader) -> None:
+    def __init__(self, written: bytes, read_candidate: Reader, seen: Sequence[Candidate] = ()) -> None:
         self.written = written
         self._read = read_candidate
-        self._count, self._at = read_block(written, 0)
-        self._seen: list[Candidate] = []
+        self._count, self._at = (len(seen), 0) if seen else read_block(written, 0)
+        self._seen = list(seen)
 
     def __len__(self) -> int:
         return self._count

@@ -19,7 +19,7 @@ import msgspec
 
 from schemas.avro_files import self_contained
 from schemas.codec import FRAME_BYTES, TYPES, Codec, frame_of, own_reader, own_writer
-from schemas.compiled import BROKEN, Reader, Writer, compile_reader, compile_writer, sized_end
+from schemas.compiled import BROKEN, Reader, Remembered, Writer, compile_reader, compile_writer, sized_end
 from schemas.errors import Undecodable
 from schemas.recent import Recent
 from schemas.records import Candidate, Lead, LeadScored, LeadUnique, Offer, Record, Reroute, Right, Score, Slip, Step
@@ -71,6 +71,8 @@ class Slips:
         self._read_reroute, self._write_reroute = _middle("Reroute", "right", "trace")
         self._slips: Recent[bytes, tuple[bytes, Slip]] = Recent()
         self._heads: Recent[bytes, tuple[bytes, Slip, Score]] = Recent()
+        self._offers: Recent[bytes, tuple[OfferHead, bytes, bytes]] = Recent()
+        self._score_bytes = Remembered(own_writer("Score"))
         fields = ("lead_id", "sale_id", "sold_at", "price_minor", "currency", "test")
         _, self._write_buyer_lead = _middle("BuyerLead", *fields)
 
@@ -93,6 +95,9 @@ class Slips:
 
     def open_offer(self, value: bytes) -> tuple[OfferHead, bytes, bytes]:
         """Return (offer without lead, head_bytes, body) of an Offer."""
+        known = self._offers.get(value)
+        if known is not None:
+            return known
         value = self._own(value, Offer)
         head_bytes, slip, score = self._head(value)
         try:
@@ -148,7 +153,7 @@ class Slips:
 
     def seal_scored(self, slip_bytes: bytes, score: Score, body: bytes) -> bytes:
         """Return a framed LeadScored."""
-        head_bytes = slip_bytes + _written(self._write_score, score)
+        head_bytes = slip_bytes + self._score_bytes[score]
         known = self._slips.get(slip_bytes[:ID_BYTES])
         if known is not None and known[0] == slip_bytes:
             self._heads.put(slip_bytes[:ID_BYTES], (head_bytes, known[1], score))
@@ -164,15 +169,19 @@ class Slips:
         body: bytes,
     ) -> bytes:
         """Return a framed Offer."""
+        if not isinstance(route, Route):
+            route = Route(_written(self._write_route, route), self._read_candidate, route)
         parts = [self._frame["Offer"], head_bytes]
         self._write_right(right, parts.append)
-        if type(route) is Route:
-            parts.append(route.written)
-        else:
-            self._write_route(route, parts.append)
+        parts.append(route.written)
         self._write_standing(position, trace, parts.append)
         parts.append(body)
-        return b"".join(parts)
+        value = b"".join(parts)
+        known = self._heads.get(head_bytes[:ID_BYTES])
+        if known is not None and known[0] == head_bytes:
+            head = OfferHead(known[1], known[2], right, route, position, tuple(trace))
+            self._offers.put(value, (head, head_bytes, body))
+        return value
 
     def seal_reroute(self, head_bytes: bytes, right: Right, trace: Sequence[Step], body: bytes) -> bytes:
         """Return a framed Reroute."""

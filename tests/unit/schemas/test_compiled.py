@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas import varints
 from schemas.avro_files import plain, self_contained
 from schemas.codec import own_reader, own_writer
-from schemas.compiled import REMEMBERED_MAX, REPEATED, compile_reader, compile_writer, sized_end
+from schemas.compiled import REMEMBERED_MAX, REPEATED, Remembered, compile_reader, compile_writer, sized_end
 from schemas.records import Candidate, Position, Record, Score
 from tests.unit.schemas.examples import TYPES, any_of, filled
 
@@ -153,10 +153,9 @@ def fastavro_read(value: bytes) -> tuple[Any, int]:
     return msgspec.convert(datum, Score), source.tell()
 
 
-def test_what_is_remembered_is_bounded() -> None:
-    compile_write = compile_writer(self_contained("Score"), TYPES)
-    known = compile_write.__globals__["write_list_of_Points"].__closure__[1].cell_contents
+def test_what_is_remembered_is_bounded_and_right() -> None:
+    remembered = Remembered(own_writer("Score"))
     for number in range(REMEMBERED_MAX + 10):
-        parts: list[bytes] = []
-        compile_write(filled(Score, number=number), parts.append)
-    assert 0 < len(known) <= REMEMBERED_MAX
+        score: Score = filled(Score, number=number)
+        assert remembered[score] == remembered[score] == written(score)
+        assert len(remembered) <= REMEMBERED_MAX

@@ -10,7 +10,7 @@ import pytest
 from schemas.codec import Codec
 from schemas.errors import Undecodable
 from schemas.recent import Recent
-from schemas.records import LeadScored, LeadSold, LeadUnique, Pause, Record, RightUnfilled
+from schemas.records import LeadScored, LeadSold, LeadUnique, Offer, Pause, Record, RightUnfilled
 from schemas.slip import Slips
 from tests.unit.schemas.examples import filled
 
@@ -71,3 +71,21 @@ def test_facts_that_settlement_reads_back_are_known(kind: type[Record], known: b
     assert read(value) == record == Codec().decode(value)
     with pytest.raises(Undecodable):
         read(value + b"\x00")
+
+
+def test_an_offer_is_handed_on_as_it_would_be_read() -> None:
+    codec = Codec()
+    slips = Slips(codec)
+    offer: Offer = msgspec.structs.replace(filled(Offer), slip=UNIQUE.slip)
+    _, slip_bytes, body = slips.open_unique(slips.seal_unique(offer.slip, offer.lead))
+    _, _, head_bytes, body = slips.open_scored(slips.seal_scored(slip_bytes, offer.score, body))
+    trace = list(offer.trace)
+    value = slips.seal_offer(head_bytes, offer.right, offer.route, offer.position, trace, body)
+    trace.clear()
+    opened = slips.open_offer(value)
+    assert opened[0].slip is offer.slip
+    assert opened[0].trace == offer.trace, "the list that was given may change afterwards"
+    assert opened == Slips(codec).open_offer(value)
+    assert value == codec.encode(offer)
+    moved = slips.seal_offer(head_bytes, offer.right, opened[0].route, 1, opened[0].trace, body)
+    assert slips.open_offer(moved) == Slips(codec).open_offer(moved)
