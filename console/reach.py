@@ -16,6 +16,7 @@ from console.topics import create_topics, sizes, topic_admin
 from schemas.codec import Codec
 from schemas.errors import LeadflowError
 from schemas.records import PlanVersion
+from schemas.registry import open_codec
 from schemas.topics import PLAN, Sizes
 from streams.clock import Clock
 from streams.topic_admin import TopicAdmin
@@ -44,8 +45,8 @@ class Reach:
 
     @cached_property
     def codec(self) -> Codec:
-        """Reads and writes records."""
-        return Codec()
+        """Reads and writes records, with the registry and the extra schemas of the settings."""
+        return open_codec(self.settings)
 
     @cached_property
     def reader(self) -> Reader:

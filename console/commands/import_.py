@@ -32,11 +32,17 @@ SHOWN_FAULTS = 12
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that can be read: how it is written, and which column is what."""
+    """A file that can be read: how it is written, which column is what, and how it was when it was looked at."""
 
     path: Path
     form: Format
     columns: ColumnMap
+    state: tuple[int, int]
+
+    def check_unchanged(self) -> None:
+        """Raise FileProblem when the file is another one than was shown."""
+        if _state(self.path) != self.state:
+            raise FileProblem(f"{self.path} has changed since it was checked; nothing was sent, start again")
 
     def rows(self) -> Iterator[Row | Unreadable]:
         """Read it once more from its first row."""
@@ -118,7 +124,12 @@ def _open(
             f"no column of {path} is known as a field of {campaign}; say which with --map COLUMN=FIELD. "
             f"Columns: {', '.join(columns.columns)}. Fields: {', '.join(fields)}"
         )
-    return File(path, form, columns)
+    return File(path, form, columns, _state(path))
+
+
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def show_mapping(console: Console, source: File) -> None:
@@ -159,6 +170,7 @@ def show_verdict(console: Console, verdict: FileVerdict, plan: CompiledPlan, cam
 
 
 def _send(console: Console, way: Reach, source: File, origin: Origin, rows: int, rejects: Rejects) -> None:
+    source.check_unchanged()
     sender = Sender(way.address)
     tally = Tally()
     with progress(console) as bar, _safe_to_stop(console, sender):

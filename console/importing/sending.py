@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from console.importing.mapping import ColumnMap, Origin, RowProblem, lead_of
-from console.importing.reading import Row, Unreadable
+from console.importing.reading import FileProblem, Row, Unreadable
 from console.producing import Outgoing
 from schemas.codec import Codec
 from schemas.topics import RECEIVED, RECEIVED_BYTES_MAX
@@ -42,9 +42,13 @@ class Rejects:
         self._write: Callable[[Iterable[object]], object] | None = None
 
     def add(self, line: int, reason: str) -> None:
-        """Note one row."""
+        """Note one row. Raises FileProblem when the file cannot be written."""
         if self._write is None:
-            file = self._stack.enter_context(self.path.open("w", encoding="utf-8", newline=""))
+            try:
+                file = self._stack.enter_context(self.path.open("w", encoding="utf-8", newline=""))
+            except OSError as error:
+                what = f"cannot write {self.path}: {error.strerror}; name another place with --rejects"
+                raise FileProblem(what) from None
             self._write = csv.writer(file).writerow
             self._write(("line", "reason"))
         self._write((line, reason))

@@ -8,10 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import config.plan.samples as samples
-from config.settings import load_settings
 from console.cli import cli
 from console.reach import Reach, reach
-from console.topics import create_topics
+from schemas.topics import OFFERS, PAUSES, PLAN, RECEIVED, catalogue
 
 DEMO_PLAN = Path(next(iter(samples.__path__))) / "demo.yaml"
 
@@ -34,9 +33,12 @@ def environ(kafka: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def way(environ: dict[str, str]) -> Reach:
-    """A way to a leadflow that has its topics and no plan."""
-    create_topics(load_settings(environ))
-    return reach(environ)
+    """A way to a leadflow that has the topics which the console writes to, and no plan."""
+    found = reach(environ)
+    found.topic_admin.create(
+        [spec for spec in catalogue() if spec.name in (RECEIVED, PLAN, OFFERS, PAUSES)], found.sizes
+    )
+    return found
 
 
 @pytest.fixture

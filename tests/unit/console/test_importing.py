@@ -14,7 +14,7 @@ from config.plan.compiled import CompiledPlan, compile_plan
 from console.demo import leads
 from console.demo.leads import Kind
 from console.importing.mapping import ColumnMap, MappingProblem, Origin, guess
-from console.importing.reading import Row, Unreadable, detect, read_header, read_rows
+from console.importing.reading import FileProblem, Row, Unreadable, detect, read_header, read_rows
 from console.importing.sending import Rejects, Tally, send
 from console.importing.verdict import FileVerdict, admit, judge
 from console.producing import Outgoing
@@ -130,3 +130,8 @@ def test_rows_that_cannot_be_sent_are_listed_by_line_without_their_values(tmp_pa
     assert rows[1] == ["3", "2 columns expected, 1 found"]
     assert rows[2][0] == "4"
     assert "example.org" not in (tmp_path / "rejects.csv").read_text()
+
+
+def test_a_rejects_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with Rejects(tmp_path / "no folder" / "rejects.csv") as rejects, pytest.raises(FileProblem, match="--rejects"):
+        rejects.add(2, "why")
