@@ -152,9 +152,11 @@ class Parts:
         timeout_s = settings.redis_timeout_ms / 1000
         store = RedisStore(connect(settings.redis, timeout_s), settings.prefix)
 
+        own = Slips(self.codec)  # a rebuild runs in its own thread: what it reads is none of the engine's business
+
         def open_unique(value: bytes) -> tuple[Slip, Lead]:
-            slip, _, body = slips.open_unique(value)
-            return slip, slips.lead_of(body)
+            slip, _, body = own.open_unique(value)
+            return slip, own.lead_of(body)
 
         rebuilder = Rebuilder(
             store,
