@@ -20,10 +20,14 @@ def pause_reason(data: Path) -> str | None:
 
 
 def pause_intake(data: Path, reason: str) -> None:
-    """Pause intake of all workers of this data folder; `reason` is for people. Repeating it changes the reason."""
-    part = data / f"{PAUSE_FILE}.part"
-    part.write_text(reason + "\n", encoding="utf-8")
-    part.replace(data / PAUSE_FILE)
+    """Pause intake of all workers of this data folder; `reason` is for people.
+
+    On a disk without a free block the reason may get lost, the pause does not: an empty file needs no block.
+    """
+    try:
+        (data / PAUSE_FILE).write_text(reason + "\n", encoding="utf-8")
+    except OSError:
+        (data / PAUSE_FILE).touch()
 
 
 def open_intake(data: Path) -> None:

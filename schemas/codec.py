@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from schemas import records
 from schemas.avro_files import current_ids, fingerprint, record_names, self_contained
-from schemas.compiled import BROKEN, Reader, Writer, compile_reader, compile_writer
+from schemas.compiled import BROKEN, compile_reader, compile_writer
 from schemas.errors import Undecodable, UnknownSchema
 from schemas.recent import Recent
 from schemas.records import LeadReceived, LeadSold, Record, RightUnfilled
+from schemas.repeated import Reader, Writer
 from schemas.topics import PLAN_BYTES_MAX, RECEIVED_BYTES_MAX
 from schemas.varints import Malformed
 from schemas.writers import ForeignReader, SchemaRefused, released_schemas

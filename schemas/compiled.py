@@ -14,9 +14,7 @@ What is written, for the two fields of `Fault`-like record `P(rule: string, poin
         ...                                                 ...
         return P(v1, v2), p
 
-Lists of what repeats from lead to lead (the rules that gave points, candidates, steps of a trace) are written as
-one block with its size, which Avro allows so that readers can skip it. A reader of ours thereby finds the list's end
-without reading it, and knows the same bytes again; a writer remembers the bytes of an item.
+What repeats from lead to lead is not read and written each time (`repeated.py`).
 
 A reader is safe on hostile bytes: a text that would reach beyond the end leaves `p` beyond it, so that the next
 byte raises IndexError or the caller finds that `p` is not the end. Loops take at least a byte an item.
@@ -29,22 +27,22 @@ from typing import Any
 
 from schemas import varints
 from schemas.records import Record
+from schemas.repeated import (
+    FEW_VALUES,
+    REPEATED,
+    REPEATED_ALONE,
+    Reader,
+    Remembered,
+    RememberedTexts,
+    Writer,
+    list_reader,
+    list_writer,
+)
 
-Reader = Callable[[bytes, int], tuple[Any, int]]
-Writer = Callable[..., None]
-Append = Callable[[bytes], None]
 Schema = Mapping[str, Any]
 
 #: What a compiled reader raises for bytes that are no value of its schema.
 BROKEN = (IndexError, ValueError, OverflowError)
-
-#: Records of which lists repeat: by rule, by contract and price, by reason and time of an epoch.
-REPEATED = frozenset({"Points", "Candidate", "Step"})
-#: Records that repeat where they stand alone: by terms and time of an epoch, by zone and day.
-REPEATED_ALONE = frozenset({"Right", "Windows"})
-#: How many of them are remembered, and lists of at most how many bytes.
-REMEMBERED_MAX = 4096
-REMEMBERED_BYTES_MAX = 1024
 
 _HELPERS = {
     "read_long": varints.read_long,
@@ -81,83 +79,9 @@ def compile_writer(schema: Schema, types: Mapping[str, type[Record]], only: Sequ
     fields = _chosen(schema, only)
     arguments = [f"x{index}" for index, _ in enumerate(fields)] if only else [f"r.{field['name']}" for field in fields]
     for field, argument in zip(fields, arguments, strict=True):
-        source.write(field["type"], argument)
+        source.write_field(field, argument)
     writer: Writer = source.function("write", ", ".join([*(arguments if only else ["r"]), "a"]))
     return writer
-
-
-def list_reader(read_item: Reader) -> Reader:
-    """Return `read(bytes, position) -> (tuple of items, position after)` that knows lists of the same bytes again."""
-    known: dict[bytes, tuple[Any, ...]] = {}
-
-    def read(value: bytes, position: int) -> tuple[tuple[Any, ...], int]:
-        if not value[position]:
-            return (), position + 1
-        end = sized_end(value, position)
-        written = value[position:end] if 0 < end <= position + REMEMBERED_BYTES_MAX else b""
-        items = known.get(written)
-        if items is not None:
-            return items, end
-        items, after = _read_list(value, position, read_item)
-        if after == end and written:
-            if len(known) >= REMEMBERED_MAX:
-                known.clear()
-            known[written] = items
-        return items, after
-
-    return read
-
-
-def sized_end(value: bytes, position: int) -> int:
-    """Return where the list at `position` ends if it is one block with its size, as ours are; 0: read it to know."""
-    count = value[position]
-    if not count & 1 or count > 127:
-        return 0
-    size, start = varints.read_length(value, position + 1)
-    end = start + size
-    return end + 1 if end < len(value) and not value[end] else 0
-
-
-class Remembered(dict[Any, bytes]):
-    """The bytes of records by their values: `remembered[record]`, written at the first time. Bounded."""
-
-    def __init__(self, write: Writer) -> None:
-        super().__init__()
-        self._write = write
-
-    def __missing__(self, record: Any) -> bytes:
-        parts: list[bytes] = []
-        self._write(record, parts.append)
-        if len(self) >= REMEMBERED_MAX:
-            self.clear()
-        written = self[record] = b"".join(parts)
-        return written
-
-
-def list_writer(write_item: Writer) -> Callable[[Sequence[Any], Append], None]:
-    """Return `write(items, append)` that writes one block with its size and remembers the bytes of items."""
-    remembered = Remembered(write_item)
-
-    def write(items: Sequence[Any], append: Append) -> None:
-        if items:
-            block = b"".join([remembered[item] for item in items])
-            append(varints.write_count(len(items)))
-            append(varints.write_length(len(block)))
-            append(block)
-        append(b"\0")
-
-    return write
-
-
-def _read_list(value: bytes, position: int, read_item: Reader) -> tuple[tuple[Any, ...], int]:
-    items = []
-    count, position = varints.read_block(value, position)
-    while count:
-        for _ in range(count):
-            item, position = read_item(value, position)
-            items.append(item)
-        count, position = varints.read_block(value, position)
-    return tuple(items), position
 
 
 def _chosen(schema: Schema, only: Sequence[str]) -> list[Any]:
@@ -176,7 +100,7 @@ class _Source:
         self._lines: list[str] = []
         self._depth = 1
         self._names = 0
-        self._globals: dict[str, Any] = {**_HELPERS, "TIMES": {}, "STAMPS": {}}
+        self._globals: dict[str, Any] = {**_HELPERS, "TIMES": {}, "STAMPS": {}, "TEXTS": RememberedTexts()}
         self._collect(schema)
 
     def function(self, name: str, arguments: str) -> Any:
@@ -200,6 +124,13 @@ class _Source:
         self._read_into(self._resolved(schema), into)
         return into
 
+    def write_field(self, field: Schema, value: str) -> None:
+        """Add the lines that append the bytes of a field's value; a text of few values is remembered."""
+        if field["type"] == "string" and field["name"] in FEW_VALUES:
+            self.line(f"a(TEXTS[{value}])")
+        else:
+            self.write(field["type"], value)
+
     def write(self, schema: Any, value: str) -> None:
         """Add the lines that append the bytes of `value`, an expression."""
         schema = self._resolved(schema)
@@ -215,7 +146,7 @@ class _Source:
             whole = self._fresh("r")
             self.line(f"{whole} = {value}")
             for field in schema["fields"]:
-                self.write(field["type"], f"{whole}.{field['name']}")
+                self.write_field(field, f"{whole}.{field['name']}")
         elif self._repeats(schema):
             self.line(f"{self._list_writer(schema)}({value}, a)")
         elif schema["type"] == "array":
@@ -338,7 +269,7 @@ class _Source:
     def _write_entry(self, schema: Schema, entry: str) -> None:
         key, value = self._fresh("k"), self._fresh("w")
         self.line(f"{key}, {value} = {entry}")
-        self.write("string", key)
+        self.line(f"a(TEXTS[{key}])")
         self.write(schema["values"], value)
 
     # --- lists that repeat -----------------------------------------------------------------------------------

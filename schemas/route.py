@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from schemas.compiled import BROKEN, Reader
+from schemas.compiled import BROKEN
 from schemas.errors import Undecodable
 from schemas.records import Candidate
+from schemas.repeated import Reader
 from schemas.varints import read_block
 
 

@@ -19,10 +19,11 @@ import msgspec
 
 from schemas.avro_files import self_contained
 from schemas.codec import FRAME_BYTES, TYPES, Codec, frame_of, own_reader, own_writer
-from schemas.compiled import BROKEN, Reader, Remembered, Writer, compile_reader, compile_writer, sized_end
+from schemas.compiled import BROKEN, compile_reader, compile_writer
 from schemas.errors import Undecodable
 from schemas.recent import Recent
 from schemas.records import Candidate, Lead, LeadScored, LeadUnique, Offer, Record, Reroute, Right, Score, Slip, Step
+from schemas.repeated import Reader, Remembered, Writer, sized_end
 from schemas.route import Route
 
 R = TypeVar("R", bound=Record)

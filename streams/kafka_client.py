@@ -50,6 +50,7 @@ class KafkaClient:
         self.settings = settings
         self._names = names = Names(settings.prefix)
         records = RecordReader(names, map_ms)
+        self._full_names = names.full_of
         self._watchdog = Watchdog(die)
         self._admin = KafkaAdmin(settings, names)
         self._watch = ClusterWatch(self._admin, clock_topic)
@@ -64,6 +65,7 @@ class KafkaClient:
         self._consumer = KafkaConsumer(settings, names, records)
         self._reader = LogReader(settings, names, records)
         self._follower = Follower(settings, names, records)
+        self._counts: dict[str, int] = {}
         self._limits = {topic: limit - RECORD_OVERHEAD for topic, limit in settings.record_bytes_max.items()}
         self._limit = settings.default_record_bytes - RECORD_OVERHEAD
         self._least_limit = min(self._limit, *self._limits.values()) if self._limits else self._limit
@@ -122,7 +124,7 @@ class KafkaClient:
             self._check_size(topic, size + sum(len(name) + len(content) + 8 for name, content in headers))
         if partition is None:
             partition = self._place(topic, key)
-        self._producer.produce(self._names.full(topic), value, key, partition, headers)
+        self._producer.produce(self._full_names[topic], value, key, partition, headers)
 
     def _check_size(self, topic: str, size: int) -> None:
         """A record that the broker refuses inside a transaction costs two aborts; refuse it here."""
@@ -130,9 +132,11 @@ class KafkaClient:
             raise EpochLost(f"a record of {size} bytes for {topic}, which takes {limit}")
 
     def _place(self, topic: str, key: bytes | None) -> int:
-        count = self._watch.count(topic)
+        count = self._counts.get(topic)
         if count is None:
-            raise EpochLost(f"topic {topic} does not exist")
+            if (count := self._watch.count(topic)) is None:
+                raise EpochLost(f"topic {topic} does not exist")
+            self._counts[topic] = count  # pinned: it never changes
         return partition_of(key, count) if key is not None else -1
 
     def flush(self) -> None:

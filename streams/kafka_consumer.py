@@ -225,13 +225,28 @@ class KafkaConsumer:
 
     def _advance(self, messages: list[Message]) -> list[Message]:
         """Note positions. What lies before a position, or is not ours any more, was fetched under an older one."""
-        positions: dict[Any, int] = self._positions
-        fresh = [m for m in messages if m[2] >= positions.get(m[:2], _NEVER)]
-        if self._resting and any(m[:2] in self._resting for m in fresh):
-            raise StateInDoubt("a record came from a partition at rest")
-        for message in fresh:
-            positions[message[:2]] = message[2] + 1
+        fresh: list[Message] = []
+        topic, number, place, at = "", -1, None, _NEVER
+        for message in messages:  # records of one partition come in runs
+            if message[1] != number or message[0] is not topic:
+                if place is not None:
+                    self._positions[place] = at
+                topic, number = message[0], message[1]
+                place, at = self._place_of(topic, number)
+            if message[2] >= at:
+                at = message[2] + 1
+                fresh.append(message)
+        if place is not None:
+            self._positions[place] = at
         return fresh
+
+    def _place_of(self, topic: str, number: int) -> tuple[TopicPartition | None, int]:
+        """Return the partition and its position; (None, never) when its records are not wanted."""
+        place = TopicPartition(topic, number)
+        if place in self._resting:
+            raise StateInDoubt(f"a record came from {topic}-{number}, which rests")
+        at = self._positions.get(place, -1)
+        return (place, at) if at >= 0 else (None, _NEVER)
 
     # --- membership ------------------------------------------------------------------------------------------
 

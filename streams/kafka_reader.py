@@ -116,7 +116,7 @@ class Follower:
         for raw in raws:
             if raw.error() is not None:
                 self._note(raw.error(), raw)
-        return self._records.read(raw for raw in raws if raw.error() is None), not self._behind
+        return self._records.read([raw for raw in raws if raw.error() is None]), not self._behind
 
     def _note(self, error: KafkaError, raw: Any) -> None:
         if error.code() == KafkaError._PARTITION_EOF:

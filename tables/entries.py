@@ -14,7 +14,8 @@ _HAS: Final = frozenset({SOLD, "HELD", "UNKNOWN", "PARKED", "RETURNED"})
 #: How long entries are remembered by default.
 HORIZON_MS: Final = 30 * 24 * 3_600_000
 
-#: Entries live at least this many times as long as an Offer may (`sell_within`), so none outlives its memory.
+#: Entries live at least this many times as long as a lead may be sold: an owner takes a lead that is older than this
+#: part of its horizon for stale, whatever the plan says, so that no right on its way outlives the memory of it.
 HORIZON_FACTOR: Final = 3
 
 

@@ -134,7 +134,8 @@ class Turn:
             entry: Entry | None = self._entries.get(entries.entry_key(candidate.buyer_id, slip.lead_id))
             of_buyer = self._account_of_buyer(candidate.buyer_id, rules)
             books = Books(entry, self._account_of_contract(candidate.contract_id, of_buyer), of_buyer)
-        return decide(rules, books, candidate, test=slip.test, sell_by=slip.sell_by, now_ms=self._now_ms)
+        sell_by = min(slip.sell_by, slip.received_at + self._office.horizon_ms // entries.HORIZON_FACTOR)
+        return decide(rules, books, candidate, test=slip.test, sell_by=sell_by, now_ms=self._now_ms)
 
     def _account_of_buyer(self, buyer_id: str, rules: BuyerRules) -> Account:
         key = buyer_key(buyer_id)

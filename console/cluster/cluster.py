@@ -71,6 +71,7 @@ class Cluster:
         self._valkey: ValkeyServer | None = None
         self._addresses = ("", "")
         self._disk_at_s = 0.0
+        self._trouble = ""
         self._held = contextlib.ExitStack()
 
     def __enter__(self) -> Cluster:
@@ -202,7 +203,16 @@ class Cluster:
             self._disk_at_s = time.monotonic()
             self._watch_disk()
         if self.supervisor.changed:
-            self._note()
+            try:
+                self._note()
+            except OSError as error:  # a full disk must not end the one who looks after everything
+                self.supervisor.changed = True
+                self._tell_once(f"{self.folder} cannot be written to ({error.strerror}): status is out of date")
+
+    def _tell_once(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._say(trouble)
 
     def stop(self) -> None:
         """Stop workers, then Valkey, then Kafka, and write down that nothing runs."""
@@ -237,8 +247,8 @@ class Cluster:
         if free < limit:
             reason = f"{free >> 20} MiB free in {self.folder}, {limit >> 20} MiB are needed"
             if not paused:
+                pause_intake(self.folder, reason)
                 self._say(f"intake pauses: {reason}; leads wait in the log until there is room")
-            pause_intake(self.folder, reason)
         elif paused and free >= limit * REOPEN_SHARE:
             open_intake(self.folder)
             self._say("intake goes on: there is room on the disk again")

@@ -14,8 +14,16 @@ from hypothesis import strategies as st
 from schemas import varints
 from schemas.avro_files import plain, self_contained
 from schemas.codec import own_reader, own_writer
-from schemas.compiled import REMEMBERED_MAX, REPEATED, Remembered, compile_reader, compile_writer, sized_end
+from schemas.compiled import compile_reader, compile_writer
 from schemas.records import Candidate, Position, Record, Score
+from schemas.repeated import (
+    REMEMBERED_MAX,
+    REPEATED,
+    TEXT_CHARACTERS_MAX,
+    Remembered,
+    RememberedTexts,
+    sized_end,
+)
 from tests.unit.schemas.examples import TYPES, any_of, filled
 
 
@@ -159,3 +167,15 @@ def test_what_is_remembered_is_bounded_and_right() -> None:
         score: Score = filled(Score, number=number)
         assert remembered[score] == remembered[score] == written(score)
         assert len(remembered) <= REMEMBERED_MAX
+
+
+def test_texts_that_are_remembered_are_short_few_and_right() -> None:
+    texts = RememberedTexts()
+    for number in range(REMEMBERED_MAX + 10):
+        text = f"wörd {number}"
+        assert texts[text] == texts[text] == varints.write_length(len(text) + 1) + text.encode()
+        assert len(texts) <= REMEMBERED_MAX
+    before = len(texts)
+    long = "x" * (TEXT_CHARACTERS_MAX + 1)
+    assert texts[long] == varints.write_long(len(long)) + long.encode()
+    assert len(texts) == before

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Message as RawMessage
 
 from config.kafka import (
     CLOCK_MS,
@@ -25,8 +26,9 @@ from streams.client import GroupMetadata
 from streams.kafka_admin import closest
 from streams.kafka_consumer import parse_metadata
 from streams.kafka_errors import as_consumer_error, at_commit, before_commit, error_in, unavailable
-from streams.kafka_records import Names
+from streams.kafka_records import Names, RecordReader
 from streams.murmur2 import partition_of as in_python
+from streams.stage import Message
 from streams.watchdog import Watchdog
 
 SETTINGS = KafkaSettings("127.0.0.1:9092", prefix="p.")
@@ -235,3 +237,34 @@ def test_the_watchdog_ends_a_process_that_hangs_and_leaves_others_alone() -> Non
     assert told[0][0] == 70
     assert "commit" in told[0][1]
     watchdog.close()
+
+
+# --- records ----------------------------------------------------------------------------------------------------------
+
+
+def raw(offset: int, **more: Any) -> Any:
+    """Return a record as the binding makes it."""
+    fields = {
+        "topic": "p.leads.sold",
+        "partition": 1,
+        "offset": offset,
+        "key": b"k",
+        "value": b"v",
+        "timestamp": (1, 5),
+    }
+    return RawMessage(**{**fields, **more})
+
+
+def test_records_are_turned_over_with_their_names_and_mapped_times() -> None:
+    reader = RecordReader(Names("p."), lambda ms: ms + 1000)
+    found = reader.read([raw(3), raw(4, headers=[("h", b"1")], value=None)])
+    assert found == [
+        Message("leads.sold", 1, 3, 1005, b"k", b"v", ()),
+        Message("leads.sold", 1, 4, 1005, b"k", None, (("h", b"1"),)),
+    ]
+    assert type(found[0]) is Message
+
+
+def test_an_error_in_a_records_clothes_is_raised() -> None:
+    with pytest.raises(KafkaException):
+        RecordReader(Names("p."), None).read([raw(3), raw(4, error=kafka_error(KafkaError._TRANSPORT))])

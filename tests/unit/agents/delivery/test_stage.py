@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from agents.delivery.stage import Delivery
 from schemas.errors import Undecodable
 from schemas.records import BuyerCommand, BuyerLead, BuyerStatus, Lead, LeadClosed, LeadSold, OpenLead
 from schemas.topics import BUYER_STATUS, CLOSED, OFFERS, SOLD
 from tests.support.leads import HOUR_MS, make_slip
-from tests.support.pipeline import CODEC, Pipeline, started
+from tests.support.pipeline import CODEC, SLIPS, Pipeline, started
 from tests.support.plans import Seller, market
 
 SECOND_MS = 1_000
@@ -177,6 +178,25 @@ def test_nobody_accepts_tests() -> None:
     pipeline.send(1, test=True)
     pipeline.drain()
     assert pipeline.unfilled() == ["TESTS_NOT_ACCEPTED"]
+
+
+# --- memory ------------------------------------------------------------------------------------------------
+
+
+def test_a_lead_older_than_a_third_of_the_memory_is_stale_whatever_the_plan_says() -> None:
+    pipeline = started(market(Seller("a"), sell_within="10d"))
+    pipeline.delivery = Delivery(CODEC, SLIPS, pipeline.view, lambda topic: True, horizon_ms=3 * HOUR_MS)
+    pipeline.send(1, 2, sell_within_ms=240 * HOUR_MS)
+    pipeline.step(pipeline.routing, "leads.scored", 0, 1)
+    pipeline.now_ms += HOUR_MS - 1
+    pipeline.drain()
+    pipeline.now_ms += 1
+    pipeline.send(3, sell_within_ms=240 * HOUR_MS)
+    late = make_slip(4, now_ms=pipeline.now_ms - HOUR_MS, sell_within_ms=240 * HOUR_MS)
+    pipeline.lead(late)
+    pipeline.drain()
+    assert len(pipeline.buyers()) == 3
+    assert pipeline.unfilled() == ["STALE"]
 
 
 # --- what travels ------------------------------------------------------------------------------------------

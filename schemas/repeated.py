@@ -1,0 +1,121 @@
+"""What repeats from lead to lead is known again: read once by its bytes, written once by its value. All bounded.
+
+Lists of such records are written as one block with its size, which Avro allows so that readers can skip it. A reader
+of ours thereby finds the list's end without reading it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from schemas import varints
+
+Reader = Callable[[bytes, int], tuple[Any, int]]
+Writer = Callable[..., None]
+Append = Callable[[bytes], None]
+
+#: Records of which lists repeat: by rule, by contract and price, by reason and time of an epoch.
+REPEATED = frozenset({"Points", "Candidate", "Step"})
+#: Records that repeat where they stand alone: by terms and time of an epoch, by zone and day.
+REPEATED_ALONE = frozenset({"Right", "Windows"})
+#: How many of them are remembered, and lists of at most how many bytes.
+REMEMBERED_MAX = 4096
+REMEMBERED_BYTES_MAX = 1024
+
+#: Texts of few values: ids and words of the plan, codes of closed lists.
+FEW_VALUES = frozenset(
+    {
+        *("campaign_id", "supplier_id", "buyer_id", "contract_id", "price_rule", "terms", "currency", "time_zone"),
+        *("payout_owed", "grade", "rule", "reason", "code", "stage", "scope", "measure", "window", "state"),
+    }
+)
+#: Longer ones are none.
+TEXT_CHARACTERS_MAX = 100
+
+
+def list_reader(read_item: Reader) -> Reader:
+    """Return `read(bytes, position) -> (tuple of items, position after)` that knows lists of the same bytes again."""
+    known: dict[bytes, tuple[Any, ...]] = {}
+
+    def read(value: bytes, position: int) -> tuple[tuple[Any, ...], int]:
+        if not value[position]:
+            return (), position + 1
+        end = sized_end(value, position)
+        written = value[position:end] if 0 < end <= position + REMEMBERED_BYTES_MAX else b""
+        items = known.get(written)
+        if items is not None:
+            return items, end
+        items, after = _read_list(value, position, read_item)
+        if after == end and written:
+            if len(known) >= REMEMBERED_MAX:
+                known.clear()
+            known[written] = items
+        return items, after
+
+    return read
+
+
+def sized_end(value: bytes, position: int) -> int:
+    """Return where the list at `position` ends if it is one block with its size, as ours are; 0: read it to know."""
+    count = value[position]
+    if not count & 1 or count > 127:
+        return 0
+    size, start = varints.read_length(value, position + 1)
+    end = start + size
+    return end + 1 if end < len(value) and not value[end] else 0
+
+
+class Remembered(dict[Any, bytes]):
+    """The bytes of records by their values: `remembered[record]`, written at the first time. Bounded."""
+
+    def __init__(self, write: Writer) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, record: Any) -> bytes:
+        parts: list[bytes] = []
+        self._write(record, parts.append)
+        if len(self) >= REMEMBERED_MAX:
+            self.clear()
+        written = self[record] = b"".join(parts)
+        return written
+
+
+def list_writer(write_item: Writer) -> Writer:
+    """Return `write(items, append)` that writes one block with its size and remembers the bytes of items."""
+    remembered = Remembered(write_item)
+
+    def write(items: Sequence[Any], append: Append) -> None:
+        if items:
+            block = b"".join([remembered[item] for item in items])
+            append(varints.write_count(len(items)))
+            append(varints.write_length(len(block)))
+            append(block)
+        append(b"\0")
+
+    return write
+
+
+def _read_list(value: bytes, position: int, read_item: Reader) -> tuple[tuple[Any, ...], int]:
+    items = []
+    count, position = varints.read_block(value, position)
+    while count:
+        for _ in range(count):
+            item, position = read_item(value, position)
+            items.append(item)
+        count, position = varints.read_block(value, position)
+    return tuple(items), position
+
+
+class RememberedTexts(dict[str, bytes]):
+    """The bytes of texts, length first."""
+
+    def __missing__(self, text: str) -> bytes:
+        encoded = text.encode()
+        written = varints.write_length(len(encoded)) + encoded
+        if len(text) <= TEXT_CHARACTERS_MAX:
+            if len(self) >= REMEMBERED_MAX:
+                self.clear()
+            self[text] = written
+        return written

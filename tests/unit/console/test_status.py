@@ -1,0 +1,97 @@
+"""`leadflow status` and `down` on folders where nothing, half or everything runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from console.cluster.processes import identify
+from console.cluster.state import ClusterState, PartState, write_state
+from console.commands import down, status
+
+REASONS = ["dedup rests: no plan applied yet"]
+
+
+class NotReady(BaseHTTPRequestHandler):
+    """A worker's web port that has a reason."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"ready": False, "reasons": REASONS}).encode()
+        self.send_response(503)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: pytest shows standard error."""
+
+
+@pytest.fixture
+def worker_port() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), NotReady) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join(10)
+
+
+def make_state(**changes: object) -> ClusterState:
+    me = identify(os.getpid())
+    fields = {
+        "kafka": "127.0.0.1:1",
+        "redis": "redis://127.0.0.1:2/0",
+        "prefix": "",
+        "group": "leadflow",
+        "lead_partitions": 8,
+        "buyer_partitions": 8,
+        "hash_key_file": None,
+        "supervisor": me,
+        "parts": {"w1": PartState(identity=me), "w2": PartState(note="stays stopped (exit 78): a person is needed")},
+    }
+    return ClusterState(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def no_topics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No broker to ask for the plan: that part is tested on a real one."""
+    monkeypatch.setattr(status, "_plan_and_pauses", lambda data: iter(()))
+
+
+def run(data: Path) -> tuple[int, str]:
+    result = CliRunner().invoke(status.command, ["--data", str(data)], standalone_mode=False)
+    return result.return_value, result.output
+
+
+def test_an_empty_folder_says_how_to_start(tmp_path: Path) -> None:
+    assert run(tmp_path) == (1, f"nothing runs in {tmp_path}; `leadflow up` starts it\n")
+
+
+def test_parts_readiness_and_reasons_in_80_columns(tmp_path: Path, worker_port: int, no_topics: None) -> None:
+    write_state(tmp_path, make_state(ports={"w1": worker_port}))
+    code, said = run(tmp_path)
+    assert code == 1
+    assert "not ready" in said
+    assert REASONS[0] in said
+    assert "w2: stays stopped (exit 78)" in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_parts_without_a_supervisor_are_told(tmp_path: Path, no_topics: None) -> None:
+    me = identify(os.getpid())
+    assert me is not None
+    write_state(tmp_path, make_state(supervisor=me._replace(started="0")))
+    assert "Nobody looks after these parts" in run(tmp_path)[1]
+
+
+def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
+    write_state(tmp_path, make_state().stopped())
+    result = CliRunner().invoke(down.command, ["--data", str(tmp_path)])
+    assert result.output == f"nothing runs in {tmp_path}\n"
