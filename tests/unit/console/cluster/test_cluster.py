@@ -104,6 +104,7 @@ def test_a_folder_that_cannot_be_written_does_not_end_the_supervisor(
 
     said: list[str] = []
     with make_cluster(tmp_path, said) as cluster:
+        cluster.start_parts()
         monkeypatch.setattr("console.cluster.cluster.write_state", full)
         cluster.supervisor.changed = True
         cluster.round()
