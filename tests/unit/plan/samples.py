@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import config.plan.samples
 from config.plan import CompiledCampaign, CompiledPlan, Plan, check_sources, compile_plan
 
-SAMPLES = Path(__file__).parents[3] / "config" / "plan" / "samples"
+SAMPLES = Path(next(iter(config.plan.samples.__path__)))
 REFERENCE = (SAMPLES / "reference.yaml").read_text()
 
 #: A lead that every buyer of the reference plan may take.
