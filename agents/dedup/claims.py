@@ -16,6 +16,10 @@ after is refused.
 Only leads that become unique claim anything. A duplicate claims nothing although it may carry a new phone: rebuilding
 reads `leads.unique`, where duplicates are not, and would not know its claims, so the verdicts on later leads would
 depend on whether Redis was ever lost. For the same reason a lead that is rejected for its fields claims nothing.
+
+A limit: claims are made before their epoch commits. When an epoch is undone and a plan or a pause that comes into
+force at that moment refuses one of its leads on the second try, its claims stay for their window, and a like lead is
+a duplicate of one that never became unique. Neither is sold; the fact of the rejection names both.
 """
 
 from __future__ import annotations

@@ -91,7 +91,10 @@ def connect(url: str, timeout_s: float = CALL_TIMEOUT_S) -> redis.Redis:
 
 
 class RedisStore:
-    """The store on a Redis or Valkey server (7 or later); `prefix` goes before every key. Safe in two threads."""
+    """The store on a Redis or Valkey server (7 or later), alone or with replicas; not on a sharded cluster.
+
+    `prefix` goes before every key. Safe in two threads.
+    """
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         self._client = client
