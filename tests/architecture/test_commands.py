@@ -17,7 +17,9 @@ from tests.support.checkout import ROOT, tracked
 HEAVY = ("pydantic", "confluent_kafka", "faust", "rich", "redis", "fastavro")
 CODE = Path(module_name.__code__.co_filename).resolve().parents[1]
 
-CALL = re.compile(r"(?<![\w/.-])(?:\./)?leadflow ([a-z]+)((?: [^`\n|#]*)?)")
+FENCED = re.compile(r"^```[a-z]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+INLINE_OR_INDENTED = re.compile(r"`([^`\n]+)`|^ {4}(.+)$", re.MULTILINE)
+CALL = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\./)?leadflow ([a-z]+)((?: [^|#\n]*)?)", re.MULTILINE)
 
 
 def called() -> list[tuple[str, str, str]]:
@@ -25,9 +27,8 @@ def called() -> list[tuple[str, str, str]]:
     found = []
     for path in tracked("*.md"):
         text = path.read_text(encoding="utf-8")
-        code = re.findall(r"```[a-z]*\n(.*?)```|`([^`\n]+)`|^ {4}(.+)$", text, re.DOTALL | re.MULTILINE)
-        for piece in ("".join(groups) for groups in code):
-            found += [(path.name, name, rest) for name, rest in CALL.findall(piece)]
+        pieces = [*FENCED.findall(text), *map("".join, INLINE_OR_INDENTED.findall(FENCED.sub("", text)))]
+        found += [(path.name, name, rest) for piece in pieces for name, rest in CALL.findall(piece)]
     return found
 
 
