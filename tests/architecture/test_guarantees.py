@@ -1,11 +1,11 @@
 """Each claim of the guarantees page names a test that exists."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.checkout import ROOT
+
 PAGE = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
 FILES = sorted(set(re.findall(r"`(tests/[\w/]+(?:\.py)?/?)(?:::\w+)?`", PAGE)))
 NAMES = sorted(set(re.findall(r"(?:::|`)(test_\w+)`", PAGE)))
