@@ -76,14 +76,15 @@ class Rights(RuleBasedStateMachine):
         self.pipeline = Pipeline(plan, lead_partitions=2, buyer_partitions=2, follow=followed)
         self.slips: list[Slip] = []
         self.sell_by: dict[str, int] = {}
-        self.prices: dict[str, int] = {}
+        #: Terms and price of each contract by the plan version that its owner was told.
+        self.prices: dict[tuple[int, str], tuple[str, int]] = {}
         self._learn_prices()
         self.pipeline.drain()
         self.leads_come([False, False])
 
     def _learn_prices(self) -> None:
         for contract in self.pipeline.plan.campaigns["solar-us"].contracts:
-            self.prices[contract.terms] = contract.price({}, "A")[0]
+            self.prices[self.version, contract.contract_id] = (contract.terms, contract.price({}, "A")[0])
 
     # --- what happens ----------------------------------------------------------------------------------------
 
@@ -127,6 +128,14 @@ class Rights(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([-25, -1, 1, 14, 25, 49]))
     def the_clock_moves(self, hours: int) -> None:
         self.pipeline.now_ms += hours * HOUR_MS
+
+    @precondition(lambda self: len(self.slips) < self.LEADS_MAX)
+    @rule(hours=st.sampled_from([1, 14]))
+    def the_clock_goes_over_a_windows_end_and_back(self, hours: int) -> None:
+        for moved in (0, hours, -hours):
+            self.pipeline.now_ms += moved * HOUR_MS
+            self.leads_come([False])
+            self.everything_runs()
 
     @rule()
     def the_routers_hear(self) -> None:
@@ -179,9 +188,10 @@ class Rights(RuleBasedStateMachine):
             assert (sold.lead_id, sold.buyer_id) not in have
             have.add((sold.lead_id, sold.buyer_id))
             assert sold.sold_at < self.sell_by[sold.lead_id]
-            assert sold.test or sold.price_minor == self.prices[sold.terms]
+            terms, price_minor = self.prices[sold.buyer_plan_version, sold.contract_id]
+            assert (sold.terms, sold.price_minor) == (terms, 0 if sold.test else price_minor)
             if sold.test:
-                assert (sold.price_minor, sold.caps) == (0, ())
+                assert sold.caps == ()
                 continue
             for use in sold.caps:
                 assert use.after <= use.limit
