@@ -17,7 +17,7 @@ from streams.memory_client import MemoryClient
 from streams.stage import Message, TopicPartition
 from tests.integration.streams.conftest import Cluster, admin
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Seam(ABC):

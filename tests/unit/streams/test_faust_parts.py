@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 from faust.app.base import App
@@ -13,7 +15,7 @@ from faust.transport.consumer import Consumer
 from faust.types import TP
 from mode.services import ServiceTask
 
-from streams.faust_parts import EngineConsumer, NoAssignor, TableFacade, event_message
+from streams.faust_parts import EngineConsumer, EngineHasIt, NoAssignor, SilentProducer, TableFacade, event_message
 
 PINNED = "0.15.3"
 
@@ -79,3 +81,12 @@ def test_a_table_is_a_name_and_a_help_text() -> None:
     assert (table.name, table.help) == ("caps", "Counters records of stage delivery, one partition an owner")
     with pytest.raises(KeyError):
         table["k"]
+
+
+def test_nothing_is_sent_through_faust_because_it_would_be_outside_of_the_transaction() -> None:
+    producer: Any = SilentProducer.__new__(SilentProducer)
+    with pytest.raises(EngineHasIt, match="epoch"):
+        asyncio.run(producer.send("leads.sold", b"k", b"v", None, None, None))
+    with pytest.raises(EngineHasIt):
+        asyncio.run(producer.send_and_wait("leads.sold", b"k", b"v", None, None, None))
+    assert asyncio.run(producer.flush()) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -23,12 +24,13 @@ from config.kafka import (
 from schemas.errors import EpochLost, Fenced, NeedsPerson, StateInDoubt, Unavailable
 from streams import partitioning
 from streams.client import GroupMetadata
-from streams.kafka_admin import closest
+from streams.kafka_admin import KafkaAdmin, closest
 from streams.kafka_consumer import parse_metadata
 from streams.kafka_errors import as_consumer_error, at_commit, before_commit, error_in, unavailable
+from streams.kafka_producer import KafkaProducer
 from streams.kafka_records import Names, RecordReader
 from streams.murmur2 import partition_of as in_python
-from streams.stage import Message
+from streams.stage import Message, TopicPartition
 from streams.watchdog import Watchdog
 
 SETTINGS = KafkaSettings("127.0.0.1:9092", prefix="p.")
@@ -268,3 +270,59 @@ def test_records_are_turned_over_with_their_names_and_mapped_times() -> None:
 def test_an_error_in_a_records_clothes_is_raised() -> None:
     with pytest.raises(KafkaException):
         RecordReader(Names("p."), None).read([raw(3), raw(4, error=kafka_error(KafkaError._TRANSPORT))])
+
+
+# --- a call that hangs ------------------------------------------------------------------------------------------------
+
+
+class HangingHandle:
+    """A producer handle as librdkafka's becomes after a reset connection: send_offsets never returns."""
+
+    def __init__(self) -> None:
+        self.freed = threading.Event()
+
+    def flush(self, timeout_s: float) -> int:
+        return 0
+
+    def send_offsets_to_transaction(self, *arguments: Any) -> None:
+        self.freed.wait(10)
+
+
+def test_an_epoch_that_hangs_beyond_the_deadline_ends_the_process() -> None:
+    ended = threading.Event()
+    told: list[tuple[int, str]] = []
+
+    def die(code: int, reason: str) -> None:
+        told.append((code, reason))
+        ended.set()
+
+    watchdog = Watchdog(die)
+    producer: Any = KafkaProducer(KafkaSettings("127.0.0.1:1", deadline_ms=300), watchdog, lambda cause: None)
+    producer._handle = handle = HangingHandle()
+    producer._began = time.monotonic()
+    producer._stale = None
+    producer.flush()
+    call = threading.Thread(target=producer.send_offsets, args=({}, "p.", GroupMetadata(1, "m", b"")))
+    call.start()
+    assert ended.wait(5)
+    handle.freed.set()
+    call.join(5)
+    watchdog.close()
+    assert told[0][0] == 70
+    assert "flush" in told[0][1]
+
+
+def test_a_leader_that_moves_is_asked_again_and_then_unavailable() -> None:
+    admin: Any = KafkaAdmin(KafkaSettings("127.0.0.1:1"), Names(""))
+    asked: list[int] = []
+
+    def moving(partitions: object, spec: object) -> dict[TopicPartition, tuple[int, int]]:
+        asked.append(1)
+        if len(asked) % 2:
+            raise KafkaException(kafka_error(KafkaError.FENCED_LEADER_EPOCH))
+        return {TopicPartition("a", 0): (1, 2)}
+
+    admin._list_offsets = moving
+    admin._handle = type("Topics", (), {"list_topics": lambda self, timeout: None})()
+    assert admin.offsets([TopicPartition("a", 0)], None) == {TopicPartition("a", 0): (1, 2)}
+    assert len(asked) == 2
