@@ -19,9 +19,8 @@ from streams.kafka_errors import log, unavailable
 from streams.kafka_records import Names
 from streams.stage import TopicPartition
 
-ANSWER_TIMEOUT_S = 1.5
+ANSWER_TIMEOUT_S = 1.0
 ATTEMPTS = 3
-RETRY_PAUSE_S = 0.1
 REFRESH_EVERY_S = 5.0
 CLOCK_EVERY_S = 1.0
 
@@ -53,15 +52,15 @@ class KafkaAdmin:
 
     def offsets(self, partitions: list[TopicPartition], spec: Any) -> dict[TopicPartition, tuple[int, int]]:
         """Return (offset, timestamp) by the spec. A leader that has just restarted is asked again."""
-        for attempt in range(ATTEMPTS):
-            try:
-                with unavailable("log offsets"):
+        for _ in range(ATTEMPTS):
+            with unavailable("log offsets"):
+                try:
                     return self._list_offsets(partitions, spec)
-            except Unavailable:
-                if attempt + 1 == ATTEMPTS:
-                    raise
-                time.sleep(RETRY_PAUSE_S)
-        raise AssertionError("unreachable")
+                except KafkaException as problem:
+                    if problem.args[0].code() not in _MOVED:
+                        raise
+                    self._handle.list_topics(timeout=ANSWER_TIMEOUT_S)  # learns the new leader and its epoch
+        raise Unavailable("log offsets: the leaders are moving")
 
     def _list_offsets(self, partitions: list[TopicPartition], spec: Any) -> dict[TopicPartition, tuple[int, int]]:
         if not partitions:
@@ -71,13 +70,7 @@ class KafkaAdmin:
             raw, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_TIMEOUT_S
         )
         try:
-            answers = {
-                (key.topic, key.partition): future.result(2 * ANSWER_TIMEOUT_S) for key, future in futures.items()
-            }
-        except KafkaException as problem:
-            if problem.args[0].code() in _MOVED:
-                self._handle.list_topics(timeout=ANSWER_TIMEOUT_S)  # learns the new leader epoch
-            raise
+            answers = {(at.topic, at.partition): future.result(2 * ANSWER_TIMEOUT_S) for at, future in futures.items()}
         except TimeoutError:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
         return {p: self._pair(answers[self._names.full(p.topic), p.partition]) for p in partitions}
@@ -155,7 +148,7 @@ class ClusterWatch:
 
     def raise_if_changed(self) -> None:
         """Raise NeedsPerson when a topic has another partition count than the one its keys were placed by."""
-        for topic, (pinned, now) in self._changed.items():
+        for topic, (pinned, now) in list(self._changed.items()):
             raise NeedsPerson(
                 f"topic {topic} has {now} partitions, its keys were placed by {pinned}; counts never change: "
                 "make the topic anew and replay, or restore the old count"

@@ -130,6 +130,18 @@ def test_the_exit_code_says_what_must_happen(workers: Workers, error: str, code:
     assert workers.seen() == []
 
 
+def test_a_twin_under_the_same_name_sends_the_first_one_away_with_75(workers: Workers) -> None:
+    """Restarted at once, the two would fence each other for ever; 75 says: wait, and name it."""
+    workers.send(0, 70)
+    first = workers.start()
+    workers.until(lambda: len(workers.seen()) >= 70)
+    workers.start()
+    assert first.wait(WAIT_S) == 75, workers.last_words()
+    workers.send(70, 140)
+    workers.until(lambda: len(workers.seen()) >= 140)
+    assert workers.seen() == expected(140)
+
+
 def test_kill_9_in_the_middle_loses_and_doubles_nothing(workers: Workers) -> None:
     """Killed three times while records flow, at whatever step it happens to be; static membership brings it back."""
     process = workers.start(WORKER_SLOW_S="0.05")
