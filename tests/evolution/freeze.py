@@ -16,10 +16,11 @@ import msgspec
 
 from schemas.avro_files import current_ids, self_contained
 from schemas.codec import Codec
+from tests.support.checkout import ROOT
 from tests.unit.schemas.examples import TYPES, filled
 
 GOLDEN = Path(__file__).parent / "golden"
-RELEASED = Path(__file__).parents[2] / "schemas" / "released"
+RELEASED = ROOT / "schemas" / "released"
 
 
 def freeze(version: str) -> None:
