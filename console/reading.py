@@ -56,6 +56,7 @@ _PASSING = frozenset(
         KafkaError._NOENT,  # list_offsets while a new topic has no leader yet
     }
 )
+_LEADERLESS = frozenset({KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION})
 _SILENCE = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE})
 _PAUSE_S = 0.1
 _REAL = Clock()
@@ -100,13 +101,20 @@ class Reader:
 
     def topics(self) -> dict[str, int]:
         """Return our topics, by name without prefix, with the number of their partitions."""
+        return self._ask("list the topics", self._listed)
+
+    def _listed(self) -> dict[str, int]:
+        """A topic without a leader for a moment is asked for again: left out, it would pass for one that is empty."""
         prefix = self._address.prefix
-        known = self._ask("list the topics", lambda: self._admin.list_topics(timeout=SILENCE_S).topics)
-        return {
-            name.removeprefix(prefix): len(topic.partitions)
-            for name, topic in known.items()
-            if name.startswith(prefix) and not name.startswith("__") and topic.error is None
-        }
+        found = {}
+        for name, topic in self._admin.list_topics(timeout=SILENCE_S).topics.items():
+            if not name.startswith(prefix) or name.startswith("__"):
+                continue
+            if topic.error is None:
+                found[name.removeprefix(prefix)] = len(topic.partitions)
+            elif topic.error.code() in _LEADERLESS:
+                raise KafkaException(topic.error)
+        return found
 
     def partitions(self, *topics: str) -> list[TopicPartition]:
         """Return all partitions of these topics, in order; a topic that does not exist has none."""
