@@ -309,6 +309,7 @@ class Engine:
             pace(epoch.due, epoch.now_ms, self._clock.monotonic_ms())
         self._counters.commits += 1
         self._counters.lost_in_a_row = 0
+        self._opener.size.committed(self._closer.last_ms)
         if epoch.aside is not None:
             self._dead[epoch.aside.partition.topic].set_aside(epoch.aside.partition.partition)
             self._counters.dead += 1
@@ -324,6 +325,7 @@ class Engine:
         self._counters.undone += 1
         self._on_event(EpochUndone(type(failure.error).__name__, epoch.sent))
         if epoch.sent:
+            self._opener.size.lost()
             self._hold()
         self._judge(failure, alone=len(epoch.taken) == 1)
 

@@ -94,6 +94,32 @@ class Backlog:
         return held
 
 
+class EpochSize:
+    """How many records an epoch may take now: fewer while the cluster is slow, so that a redone one fits its time.
+
+    An epoch that takes the client's clock (400 ms) is lost or followed by a new producer handle; the same one again
+    would fare no better.
+    """
+
+    SMALLEST = 16
+
+    def __init__(self, records_max: int, slow_ms: int) -> None:
+        self._most = records_max
+        self._slow_ms = slow_ms
+        self.records = records_max
+
+    def lost(self) -> None:
+        """The transaction failed: take half as many."""
+        self.records = max(self.records // 2, min(self.SMALLEST, self._most))
+
+    def committed(self, took_ms: int) -> None:
+        """Take twice as many after a quick one, half as many after a slow one."""
+        if took_ms >= self._slow_ms:
+            self.lost()
+        elif took_ms * 4 <= self._slow_ms:
+            self.records = min(self.records * 2, self._most)
+
+
 class Pauses:
     """What is paused at the client, told to it only when it changes."""
 

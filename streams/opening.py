@@ -11,7 +11,7 @@ from streams.client import Client, GroupMetadata, OffsetGone
 from streams.clock import Clock
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, view_of
 from streams.events import Listener, PrepareSlow
-from streams.flow import Backlog, Pauses, Rests
+from streams.flow import Backlog, EpochSize, Pauses, Rests
 from streams.intake import Intake
 from streams.lanes import Lane
 from streams.options import EngineOptions
@@ -98,6 +98,7 @@ class Opener:
         self._rests = rests
         self._on_event = on_event
         self._pauses = Pauses(client)
+        self.size = EpochSize(options.epoch_records_max, options.epoch_slow_ms)
         self._backlog = Backlog(stages, options.backlog_epochs * options.epoch_records_max)
         self._timed = {stage.name for stage in stages if has_timers(stage)}
         self._prepared = {stage.name for stage in stages if type(stage).prepare is not Stage.prepare}
@@ -173,7 +174,7 @@ class Opener:
 
         Lingers when many are coming: few are not worth a wait.
         """
-        room = max(1, self._options.epoch_records_max - self._intake.ready(self._may_take))
+        room = max(1, self.size.records - self._intake.ready(self._may_take))
         found = self._fetch(room, timeout_s if patient else self._patience_s(timeout_s))
         if not self._options.linger_from_records <= found < room:
             return
@@ -226,7 +227,7 @@ class Opener:
         return epoch
 
     def _open_common(self, metadata: GroupMetadata, number: int, judge: Judge) -> OpenEpoch | None:
-        room = self._options.epoch_records_max
+        room = self.size.records
         batches: list[Batch] = []
         for partition in sorted(self._intake.waiting(), key=lambda waiting: -self._depth[waiting.topic]):
             if room > 0 and self._may_take(partition):

@@ -1,0 +1,52 @@
+"""A slow cluster must not make a worker redo one epoch for ever: epochs shrink until they fit, and grow again."""
+
+from schemas.errors import EpochLost
+from streams.events import EpochCommitted, EpochUndone
+from streams.options import EngineOptions
+from tests.simulation.rig import World
+
+
+class SlowCluster:
+    """Each flushed record takes its time; a flush of 400 ms or more loses the epoch, as the real client decides."""
+
+    def __init__(self, world: World, ms_a_record: float) -> None:
+        self._world = world
+        self.ms_a_record = ms_a_record
+        self._produced = 0
+
+    def attach(self, client: object) -> None:
+        """Stand between the engine and this client's produce and flush."""
+        produce, flush = client.produce, client.flush  # type: ignore[attr-defined]
+
+        def slow_produce(*record: object) -> None:
+            self._produced += 1
+            produce(*record)
+
+        def slow_flush() -> None:
+            flush()
+            took_ms = int(self._produced * self.ms_a_record)
+            self._produced = 0
+            self._world.clock.advance(took_ms)
+            if took_ms >= 400:
+                raise EpochLost(f"{took_ms} ms before the offsets were sent")
+
+        client.produce, client.flush = slow_produce, slow_flush  # type: ignore[attr-defined]
+
+
+def test_epochs_shrink_until_they_fit_and_grow_again() -> None:
+    world = World(partitions=1)
+    worker = world.worker(options=EngineOptions(epoch_records_max=1000))
+    slow = SlowCluster(world, ms_a_record=2.0)
+    slow.attach(worker.client)
+    for number in range(2000):
+        world.send("a", f"k{number}")
+    world.settle(worker, rounds=400, each_ms=500)
+    assert sorted(world.out()) == sorted(f"k{number}=1" for number in range(2000))
+    assert sum(isinstance(event, EpochUndone) for event in worker.events) < 10
+    slow.ms_a_record = 0.01
+    for number in range(4000):
+        world.send("a", f"again{number}")
+    world.settle(worker, rounds=400, each_ms=500)
+    sizes = [event.records for event in worker.events if isinstance(event, EpochCommitted)]
+    assert max(sizes[-4:]) == 1000
+    assert len(world.out()) == 6000
