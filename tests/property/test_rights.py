@@ -69,8 +69,8 @@ class Rights(RuleBasedStateMachine):
 
     LEADS_MAX: ClassVar = 12
 
-    @initialize(chosen=st.one_of(st.just(CROWDED), sellers), followed=st.booleans())
-    def start(self, chosen: tuple[Seller, ...], followed: bool) -> None:
+    @initialize(chosen=st.one_of(st.just(CROWDED), sellers), followed=st.booleans(), back=st.booleans())
+    def start(self, chosen: tuple[Seller, ...], followed: bool, back: bool) -> None:
         self.version = 1
         plan = market(*chosen, rights=RIGHTS, sell_within="2d")
         self.pipeline = Pipeline(plan, lead_partitions=2, buyer_partitions=2, follow=followed)
@@ -80,7 +80,10 @@ class Rights(RuleBasedStateMachine):
         self.prices: dict[tuple[int, str], tuple[str, int]] = {}
         self._learn_prices()
         self.pipeline.drain()
-        self.leads_come([False, False])
+        if back:
+            self.the_clock_goes_over_a_windows_end_and_back(14)
+        else:
+            self.leads_come([False, False])
 
     def _learn_prices(self) -> None:
         for contract in self.pipeline.plan.campaigns["solar-us"].contracts:
