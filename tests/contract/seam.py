@@ -12,6 +12,7 @@ from confluent_kafka import TopicPartition as RawPartition
 
 from streams.client import Client
 from streams.clock import ManualClock
+from streams.kafka_client import KafkaClient
 from streams.memory_broker import MemoryBroker
 from streams.memory_client import MemoryClient
 from streams.stage import Message, TopicPartition
@@ -29,6 +30,10 @@ class Seam(ABC):
     @abstractmethod
     def client(self, name: str = "w1", *, static: bool = False) -> Client:
         """Return a connected client; closed after the test."""
+
+    @abstractmethod
+    def kill(self, client: Client) -> None:
+        """Silence a client as a death does: no heartbeats, no farewell, its transaction left open."""
 
     @abstractmethod
     def make_topics(self, **counts: int) -> None:
@@ -132,6 +137,10 @@ class MemorySeam(Seam):
     def client(self, name: str = "w1", *, static: bool = False) -> Client:
         return MemoryClient(self.broker, name=name, static=static)
 
+    def kill(self, client: Client) -> None:
+        assert isinstance(client, MemoryClient)
+        client.alive = False
+
     def make_topics(self, **counts: int) -> None:
         for topic, count in counts.items():
             self.broker.create_topic(topic, count)
@@ -156,7 +165,13 @@ class KafkaSeam(Seam):
         self.cluster = cluster
 
     def client(self, name: str = "w1", *, static: bool = False) -> Client:
-        return self.cluster.client(name=name, static=static)
+        # a static member's session must not end on a busy machine: its successor takes its place at once anyway
+        return self.cluster.client(name=name, static=static, session_timeout_ms=10_000 if static else 2000)
+
+    def kill(self, client: Client) -> None:
+        """Close the consumer alone: a static one says no farewell, and the producer stays as it is."""
+        assert isinstance(client, KafkaClient)
+        client._consumer.close()
 
     def make_topics(self, **counts: int) -> None:
         self.cluster.make_topics(counts)

@@ -50,10 +50,12 @@ class Workers:
         self.seam = seam
         self.sent: dict[str, int] = {}
         self.engines: list[Engine] = []
+        self.clients: dict[int, Client] = {}
         seam.make_topics(**{"a": 2, "b": 2, changelog_topic("routing"): 2, "a.dead": 1})
 
     def start(self, name: str, on_step: Callable[[str, str], None] = lambda step, when: None, **how: bool) -> Engine:
-        client: Any = Stepping(self.seam.client(name, **how), on_step)
+        own = self.seam.client(name, **how)
+        client: Any = Stepping(own, on_step)
         memory = isinstance(self.seam, MemorySeam)
         clock = self.seam.clock if isinstance(self.seam, MemorySeam) else Clock()
         engine = Engine(
@@ -61,7 +63,13 @@ class Workers:
         )
         engine.start()
         self.engines.append(engine)
+        self.clients[id(engine)] = own
         return engine
+
+    def kill(self, engine: Engine) -> None:
+        """The process of this engine is dead; nothing of it is heard again."""
+        self.engines.remove(engine)
+        self.seam.kill(self.clients.pop(id(engine)))
 
     def send(self, count: int) -> None:
         """Send records of the key `k` to both sources; it is counted apart in each partition."""
@@ -129,7 +137,7 @@ def test_a_death_at_each_step_leaves_exact_counts(workers: Workers, step: str, w
     workers.send(5)
     with pytest.raises(Crash):
         workers.run(first, until=lambda: False)
-    workers.engines.remove(first)
+    workers.kill(first)
     second = workers.start("w1", static=True)
     workers.send(4)
     workers.drain(second)
