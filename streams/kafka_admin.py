@@ -20,6 +20,9 @@ from streams.kafka_records import Names
 from streams.stage import TopicPartition
 
 ANSWER_TIMEOUT_S = 1.0
+TOPICS_TIMEOUT_S = 2.0
+"""Longer: it is a new handle's first question, and the connection is part of it."""
+
 ATTEMPTS = 3
 REFRESH_EVERY_S = 5.0
 CLOCK_EVERY_S = 1.0
@@ -84,7 +87,7 @@ class KafkaAdmin:
     def partition_counts(self) -> dict[str, int]:
         """Return the count of every topic of our prefix that is there and that we may see."""
         with unavailable("topics"):
-            topics = self._handle.list_topics(timeout=ANSWER_TIMEOUT_S).topics
+            topics = self._handle.list_topics(timeout=TOPICS_TIMEOUT_S).topics
         prefix = self._names.prefix
         return {
             self._names.plain(name): len(topic.partitions)
@@ -162,7 +165,7 @@ class ClusterWatch:
         """Let the thread end."""
         self._stopped.set()
         if self._thread.is_alive():
-            self._thread.join(2 * ANSWER_TIMEOUT_S)
+            self._thread.join(2 * TOPICS_TIMEOUT_S)
 
     def _run(self) -> None:
         next_refresh = time.monotonic() + REFRESH_EVERY_S

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from console.cluster.kafka import KafkaServer
+from schemas.errors import Unavailable
 from streams.kafka_admin import KafkaAdmin
 from streams.kafka_records import Names
 from streams.stage import TopicPartition
@@ -33,6 +34,7 @@ class Workers:
     cluster: Cluster
     folder: Path
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    admin: KafkaAdmin | None = None
 
     def start(self, name: str = "w1", **environ: str) -> subprocess.Popen[bytes]:
         """Start a worker with Faust's command line."""
@@ -77,9 +79,13 @@ class Workers:
             time.sleep(0.1)
 
     def written(self) -> int:
-        """Return how many offsets of `out` are taken, markers included: a quick look at how far the work is."""
-        admin = KafkaAdmin(self.cluster.settings(), Names(self.cluster.prefix))
-        bounds = admin.log_bounds([TopicPartition("out", number) for number in range(PARTITIONS)])
+        """Return how many offsets of `out` are taken, markers included; -1 while a busy broker does not answer."""
+        if self.admin is None:
+            self.admin = KafkaAdmin(self.cluster.settings(), Names(self.cluster.prefix))
+        try:
+            bounds = self.admin.log_bounds([TopicPartition("out", number) for number in range(PARTITIONS)])
+        except Unavailable:
+            return -1
         return sum(end for _, end in bounds.values())
 
     def last_words(self) -> str:
