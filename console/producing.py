@@ -49,7 +49,7 @@ class Sender:
     a second time then, so records must be such that leadflow knows them again.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, linger_ms: float = 5) -> None:
         self._address = address
         self._problem: KafkaError | None = None
         self.acknowledged = 0
@@ -59,7 +59,7 @@ class Sender:
                     "enable.idempotence": True,
                     "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
                     "queue.buffering.max.messages": QUEUE_RECORDS,
-                    "linger.ms": 5,
+                    "linger.ms": linger_ms,
                     "compression.type": "lz4",
                     "partitioner": PARTITIONER,
                     "message.max.bytes": RECORD_BYTES_MAX,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import click
 from rich.table import Table
 
-from console.bench.throughput import measure
+from console.bench.latency import measure as measure_latency
+from console.bench.throughput import measure as measure_throughput
 from console.bench.w1 import BUYERS
 from console.screen import screen
 
@@ -29,11 +32,23 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def throughput(leads: int, contracts: int, as_json: bool) -> None:
     """CPU microseconds a lead of one worker with all agents; the input is there before it starts."""
-    found = measure(leads, contracts).as_json()
+    _show("W1 through one worker", measure_throughput(leads, contracts).as_json(), as_json)
+
+
+@command.command()
+@click.option("--rate", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Leads a second.")
+@click.option("--seconds", type=click.IntRange(5, 3600), default=30, show_default=True, help="For how long.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def latency(rate: int, seconds: int, as_json: bool) -> None:
+    """Milliseconds from a received lead to the buyer having it, at a steady rate through one worker."""
+    _show("from received to the buyer", measure_latency(rate, seconds).as_json(), as_json)
+
+
+def _show(title: str, found: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    table = Table("figure", "value", title="W1 through one worker")
+    table = Table("figure", "value", title=title)
     for name, value in found.items():
         table.add_row(name, f"{value:,}" if isinstance(value, int | float) else value)
     screen().print(table)
