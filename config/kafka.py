@@ -158,10 +158,10 @@ def _reading(settings: KafkaSettings, role: str) -> Options:
         "fetch.wait.max.ms": 100,  # answers come at once when there are records; this bounds an empty poll
         "fetch.error.backoff.ms": 100,
         "fetch.queue.backoff.ms": 20,  # 1 s by default: a full queue would idle a worker that has just emptied it
-        "queued.min.messages": 20_000,
+        "queued.min.messages": 1_000,  # all partitions wait in one line: a long one hides live leads behind a bulk
         "queued.max.messages.kbytes": 32 * 1024,  # bounds the memory of a backlog
         "message.max.bytes": RECORD_BYTES_MAX,
-        "fetch.message.max.bytes": 1024 * 1024,
+        "fetch.message.max.bytes": 128 * 1024,  # of each partition in one answer; the eighth of an epoch and more
         "fetch.max.bytes": 4 * RECORD_BYTES_MAX,
         "topic.metadata.refresh.interval.ms": 60_000,
         "check.crcs": True,
