@@ -24,7 +24,9 @@ TOPICS_TIMEOUT_S = 2.0
 """Longer: it is a new handle's first question, and the connection is part of it."""
 
 ATTEMPTS = 3
-REFRESH_EVERY_S = 5.0
+REFRESH_EVERY_S = 0.5
+"""Topics and counts: an added buyer waits for this, then for its owner to look, and must sell within 3 s."""
+
 CLOCK_EVERY_S = 1.0
 
 OffsetSpec: Any = _OffsetSpec
@@ -168,13 +170,12 @@ class ClusterWatch:
             self._thread.join(2 * TOPICS_TIMEOUT_S)
 
     def _run(self) -> None:
-        next_refresh = time.monotonic() + REFRESH_EVERY_S
-        while not self._stopped.wait(CLOCK_EVERY_S):
-            if time.monotonic() >= next_refresh:
-                self._try(self.refresh)
-                next_refresh = time.monotonic() + REFRESH_EVERY_S
-            if self._clock_topic is not None:
+        next_clock = time.monotonic() + CLOCK_EVERY_S
+        while not self._stopped.wait(REFRESH_EVERY_S):
+            self._try(self.refresh)
+            if self._clock_topic is not None and time.monotonic() >= next_clock:
                 self._try(self._look_at_clock)
+                next_clock = time.monotonic() + CLOCK_EVERY_S
 
     def _try(self, look: Callable[[], None]) -> None:
         try:
@@ -190,7 +191,7 @@ class ClusterWatch:
         ends = {p: at for p, (at, _) in self._admin.offsets(partitions, OffsetSpec.latest()).items()}
         now = self._seen = _Seen(time.monotonic(), time.time_ns() // 1_000_000, ends)
         grown = [p for p in partitions if before and ends[p] > before.ends.get(p, ends[p])]
-        if before and grown and now.at_s - before.at_s < 2 * CLOCK_EVERY_S:
+        if before and grown and now.at_s - before.at_s < 2 * CLOCK_EVERY_S + REFRESH_EVERY_S:
             newest = max(stamp for _, stamp in self._admin.offsets(grown, OffsetSpec.max_timestamp()).values())
             self._sample = (closest(newest, before.wall_ms, time.time_ns() // 1_000_000), newest)
 

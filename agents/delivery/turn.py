@@ -28,7 +28,7 @@ from tables.caps import Account, align, buyer_key, contract_key, roll
 from tables.expiry import expire
 
 #: How often a buyer's topic that is missing is looked for again, ms: an added buyer sells within 3 s.
-_TOPIC_AGAIN_MS: Final = 1_000
+_TOPIC_AGAIN_MS: Final = 250
 
 
 @dataclass(frozen=True, slots=True)
