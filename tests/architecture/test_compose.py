@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from config.settings import Settings
+from tests.support import core_yaml
 from tests.support.checkout import ROOT
 
 
 def compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = core_yaml.load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
     return loaded
 
 

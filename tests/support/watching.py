@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-
 from streams.metric_catalogue import CATALOGUE
+from tests.support import core_yaml
 from tests.support.checkout import ROOT
 
 PROMETHEUS = ROOT / "config" / "prometheus"
@@ -41,7 +40,7 @@ class Panel(NamedTuple):
 
 def yaml(path: Any) -> Any:
     """Return the content of a YAML file."""
-    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    return core_yaml.load(path.read_text(encoding="utf-8"))
 
 
 def rules() -> list[Rule]:

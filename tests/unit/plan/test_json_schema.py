@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from config.plan import plan_schema
+from tests.support import core_yaml
 from tests.unit.plan.samples import SAMPLES, changed
 
 _NOTES = {"$schema", "title", "$defs", "description"}
@@ -76,7 +76,7 @@ _KEYWORDS: dict[str, Any] = {
 
 def _accepts(text: str) -> bool:
     schema = plan_schema()
-    return _fits(schema, YAML(typ="safe", pure=True).load(text), schema)
+    return _fits(schema, core_yaml.load(text), schema)
 
 
 @pytest.mark.parametrize("sample", ["reference.yaml", "us500.yaml", "demo.yaml"])

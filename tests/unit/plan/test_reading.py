@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from config.plan import PlanProblems, check_sources, load_plan, read_files
 from config.plan.reading import DEPTH_MAX, SOURCE_BYTES_MAX, Entries, Sequence, Text, read_tree
+from console.bench.w1 import plan_yaml
 from tests.unit.plan.samples import REFERENCE, SAMPLES, plan
 
 
@@ -70,8 +72,29 @@ def test_unended_quote_is_told_where_it_begins() -> None:
     assert _problem({"p.yaml": text}) == "p.yaml:2: this is not YAML: found unexpected end of stream"
 
 
-def test_characters_that_yaml_does_not_know_are_refused() -> None:
-    assert _problem({"p.yaml": "a: \x00\n"}).startswith("p.yaml:1: this is not YAML: ")
+def test_characters_that_yaml_does_not_know_are_refused_where_they_stand() -> None:
+    assert _problem({"p.yaml": "a: \x00\n"}) == (
+        "p.yaml:1: this is not YAML: the character U+0000 cannot stand in a text; leave it out"
+    )
+    assert _problem({"p.yaml": "a: é\nb: 1\nc: \x07\n"}).startswith("p.yaml:3: this is not YAML: the character U+0007")
+
+
+@pytest.mark.parametrize("odd", ["\x85", "\u2028", "\u2029"])
+def test_line_breaks_that_editors_do_not_count_are_refused(odd: str) -> None:
+    assert _problem({"p.yaml": f"a: 1\nb: 'x{odd}y'\n"}) == (
+        f"p.yaml:2: a line break of another kind (U+{ord(odd):04X}) stands here; leave it out, or begin a new line"
+    )
+
+
+def test_a_thousand_contracts_are_read_in_a_moment() -> None:
+    text = plan_yaml(1_000, contracts=1_000)
+    started_s = time.process_time()
+    tree, problems = read_tree({"p.yaml": text})
+    assert time.process_time() - started_s < 2.0  # 0.4 s; a parser in Python needs 4 s
+    assert problems == []
+    buyers = tree.items["buyers"][1]
+    assert isinstance(buyers, Entries)
+    assert len(buyers.items) == 1_000
 
 
 def test_folder_is_the_whole_plan(tmp_path: Path) -> None:
