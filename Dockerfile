@@ -13,6 +13,9 @@ COPY tables ./tables
 COPY agents ./agents
 COPY console ./console
 
+# The user below may write nothing here: compiled once, or at each start.
+RUN python -m compileall -q .
+
 RUN useradd --create-home leadflow && mkdir /data && chown leadflow /data
 USER leadflow
 VOLUME /data

@@ -99,6 +99,11 @@ def test_a_new_lock_updates_in_place(launcher: ModuleType, steps: Steps) -> None
     assert steps.done == ["venv", "pip", "pip"]
 
 
+def test_compiled_modules_are_kept_whatever_an_image_says(launcher: ModuleType) -> None:
+    given = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "HOME": "here"}
+    assert launcher.environment(given) == {"PYTHONUNBUFFERED": "1", "HOME": "here"}
+
+
 def test_an_environment_of_another_python_is_replaced(launcher: ModuleType, steps: Steps) -> None:
     launcher.PYTHON.parent.mkdir(parents=True)
     launcher.PYTHON.symlink_to(sys.executable)
