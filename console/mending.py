@@ -109,8 +109,8 @@ def _stage_of(topic: str) -> str:
 def settle(way: Reach, found: Sequence[Disagreement]) -> None:
     """Commit the settled offsets, all or none; the group may have members, who stand still at these partitions.
 
-    A transaction is the one way to set offsets of a group that is in use. Whoever owns the partitions looks again when
-    it starts or gets them anew.
+    A transaction is the one way to set offsets of a group that is in use. Whoever owns the partitions looks every two
+    seconds whether they were settled.
 
     Raises:
         NotTaken: Kafka refused; nothing changed.

@@ -31,6 +31,8 @@ class Assignment:
     #: First and longest pause between two questions for a lane's offsets while those of a dead owner are pending.
     _ASK_AGAIN_MS = 100
     _ASK_AGAIN_MAX_MS = 2000
+    #: How often a stopped lane's committed offsets are looked at: whether a person has settled them.
+    _LOOK_AGAIN_MS = 2000
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Assignment:
         self._kept_state_ms = kept_state_ms
         self._stage_of = {topic: stage for stage in stages for topic in stage.sources}
         self._lanes: dict[tuple[str, int], Lane] = {}
+        self._look_again_at_ms = 0
         #: Lanes that run, rebuilt when one starts or ends; the hot path iterates over it.
         self.running: tuple[Lane, ...] = ()
         #: Source partitions of running lanes, with their lane.
@@ -107,10 +110,10 @@ class Assignment:
             self._intake.drop(source)
         if lane.running:
             if lane.store is not None:
-                lane.store.positions = {source.topic: offset for source, offset in lane.next.items()}
                 lane.kept = KeptState(lane.store, lane.complete_to, self._clock.monotonic_ms())
             lane.stage.forget(lane.partition)
         lane.store, lane.job, lane.reason, lane.fresh = None, None, "", False
+        lane.stopped_with = None
         lane.next.clear()
         self._changed(lane, LaneStatus.AWAY)
 
@@ -121,8 +124,9 @@ class Assignment:
         self._drop_old_states()
         for job in self._restorer.finished():
             self._restored(job)
-        asking = [lane for lane in self._lanes.values() if lane.status is LaneStatus.ASKING]
         now = self._clock.monotonic_ms()
+        self._look_again(now)
+        asking = [lane for lane in self._lanes.values() if lane.status is LaneStatus.ASKING]
         if due := [lane for lane in asking if lane.ask_at_ms <= now]:
             self._ask(due, together=len(due) == len(asking))
 
@@ -147,6 +151,22 @@ class Assignment:
                 lane.ask_at_ms = self._clock.monotonic_ms() + lane.ask_for_ms
                 log.info("%s asks again in %d ms: %s", lane, lane.ask_for_ms, error)
                 return
+
+    def _look_again(self, now_ms: int) -> None:
+        """Take up stopped lanes whose committed offsets were changed: a person has settled them."""
+        stopped = [lane for lane in self._lanes.values() if lane.stopped_with is not None]
+        if not stopped or now_ms < self._look_again_at_ms:
+            return
+        self._look_again_at_ms = now_ms + self._LOOK_AGAIN_MS
+        try:
+            committed = self._client.committed([source for lane in stopped for source in lane.sources])
+        except Unavailable:
+            return
+        for lane in stopped:
+            if lane.stopped_with != {source: committed.get(source) for source in lane.sources}:
+                log.warning("%s is taken up again: its committed offsets were changed", lane)
+                lane.reason, lane.stopped_with, lane.ask_at_ms = "", None, 0
+                self._changed(lane, LaneStatus.ASKING)
 
     def _bring_on(self, lanes: Sequence[Lane]) -> None:
         sources = [source for lane in lanes for source in lane.sources]
@@ -193,6 +213,7 @@ class Assignment:
             offsets = self._offsets(lane)
         except PartitionStop as error:
             self.stop(lane, str(error))
+            lane.stopped_with = {source: committed for source, (committed, _) in lane.asked.items()}
             return
         except Unavailable as error:
             log.warning("%s starts over: %s", lane, error)
@@ -218,9 +239,7 @@ class Assignment:
             check_state(lane.sources, offsets, positions)
         return offsets
 
-    def _position(self, value: bytes | int) -> int:
-        if isinstance(value, int):
-            return value
+    def _position(self, value: bytes) -> int:
         try:
             record = self._decode(value)
         except Poison as error:
@@ -238,14 +257,17 @@ class Assignment:
             self._intake.drop(source)
         if lane.running:
             lane.stage.forget(lane.partition)
-        lane.reason, lane.store, lane.fresh = reason, None, False
+        lane.reason, lane.stopped_with, lane.store, lane.fresh = reason, None, None, False
         lane.next.clear()
         self._client.pause(lane.owned)
         self._changed(lane, LaneStatus.STOPPED)
 
     def stop_partition(self, partition: TopicPartition, reason: str) -> None:
-        """Stop the lane of a source partition."""
-        self.stop(self._lane(partition), reason)
+        """Stop the lane of a source partition that is outside its log; committed offsets inside of it cure the lane."""
+        lane = self._lane(partition)
+        committed: dict[TopicPartition, int | None] = dict(lane.next)
+        self.stop(lane, reason)
+        lane.stopped_with = committed
 
     def _changed(self, lane: Lane, status: LaneStatus) -> None:
         lane.status = status

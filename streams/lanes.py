@@ -46,6 +46,8 @@ class Lane:
     status: LaneStatus = LaneStatus.AWAY
     #: Why it is stopped; "" otherwise.
     reason: str = ""
+    #: Committed offsets with which it was stopped; others may cure it. None: offsets have nothing to do with it.
+    stopped_with: dict[TopicPartition, int | None] | None = None
     token: Token = field(default_factory=Token)
     job: RestoreJob | None = None
     store: Store | None = None

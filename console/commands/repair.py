@@ -34,8 +34,8 @@ def command(yes: bool, only_check: bool) -> None:
     agree(f"Settle {count(len(able), 'partition')} as said?", yes=yes)
     settle(way, able)
     console.print(
-        f"{count(len(able), 'partition')} settled; workers go on there when they start again "
-        "(end each worker, its supervisor brings it back)" + _unable(found, able)
+        f"{count(len(able), 'partition')} settled; whoever owns {'it' if len(able) == 1 else 'them'} goes on there "
+        "within seconds" + _unable(found, able)
     )
 
 

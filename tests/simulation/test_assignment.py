@@ -61,6 +61,23 @@ def test_offsets_moved_by_hand_stop_that_partition_alone(world: World, moved_to:
     assert world.offsets()[A0] == moved_to
 
 
+def test_a_settled_partition_is_taken_up_within_seconds(world: World) -> None:
+    world.broker.commit_plain("leadflow", {A0: 0})
+    world.send("a", "k0", partition=0)
+    worker = world.worker("w1")
+    world.settle(worker)
+    assert list(stopped(worker.engine)) == [("routing", 0)]
+    world.broker.commit_plain("leadflow", {A0: 1})
+    world.clock.advance(2000)
+    world.settle(worker)
+    assert "committed offset at 1" in stopped(worker.engine)["routing", 0], "still wrong, and it says how"
+    world.broker.commit_plain("leadflow", {A0: 2})
+    world.clock.advance(2000)
+    world.settle(worker)
+    assert stopped(worker.engine) == {}
+    assert "k0=3" in world.out(), "with the state of before"
+
+
 def test_a_lost_changelog_stops_the_partition_instead_of_counting_from_zero(world: World) -> None:
     world.broker.delete_topic(changelog_topic("routing"))
     world.broker.create_topic(changelog_topic("routing"), 2)
@@ -190,23 +207,6 @@ def test_kept_state_learns_what_an_owner_in_between_has_written(world: World) ->
         store = next(lane.store for lane in first.engine._assignment.running if lane.partition == number)
         assert store is not None
         assert store.tables["counts"].get("ticks") == Credit(counts["ticks"])
-
-
-def test_kept_state_knows_the_position_of_a_source_that_was_quiet_since(world: World) -> None:
-    """Its position record lies below the offset from which the kept state is read on."""
-    first = world.worker("w1")
-    world.settle(first)
-    for partition in (0, 1):
-        world.send("b", f"k{partition}", partition=partition)
-    world.settle(first)
-    world.clock.advance(EngineOptions().check_every_ms)
-    for partition in (0, 1):
-        world.send("a", f"k{partition}", partition=partition)
-    world.settle(first)
-    second = world.worker("w2")
-    world.settle(first, second)
-    assert stopped(first.engine) == {}
-    assert len(first.engine.state().running) == len(second.engine.state().running) == 2
 
 
 def test_kept_state_is_dropped_after_its_time(world: World) -> None:
