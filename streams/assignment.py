@@ -110,6 +110,7 @@ class Assignment:
             self._intake.drop(source)
         if lane.running:
             if lane.store is not None:
+                lane.store.positions = {source.topic: offset for source, offset in lane.next.items()}
                 lane.kept = KeptState(lane.store, lane.complete_to, self._clock.monotonic_ms())
             lane.stage.forget(lane.partition)
         lane.store, lane.job, lane.reason, lane.fresh = None, None, "", False
@@ -239,7 +240,9 @@ class Assignment:
             check_state(lane.sources, offsets, positions)
         return offsets
 
-    def _position(self, value: bytes) -> int:
+    def _position(self, value: bytes | int) -> int:
+        if isinstance(value, int):
+            return value
         try:
             record = self._decode(value)
         except Poison as error:

@@ -100,8 +100,9 @@ class Store:
 
     def __init__(self, tables: Mapping[str, type[Record]], decode: Decode) -> None:
         self.tables = {name: StoreTable(name, record, decode) for name, record in tables.items()}
-        #: Position record bytes by source topic, as the changelog has them.
-        self.positions: dict[str, bytes] = {}
+        #: By source topic: a position record's bytes as the changelog has them, or the offset that this very state,
+        #: kept over a revoke, had come to: records of it below the offset that is read on from are not read again.
+        self.positions: dict[str, bytes | int] = {}
         self._by_key = {name.encode(): table for name, table in self.tables.items()}
 
     def load(self, key: bytes, value: bytes | None) -> None:

@@ -209,6 +209,23 @@ def test_kept_state_learns_what_an_owner_in_between_has_written(world: World) ->
         assert store.tables["counts"].get("ticks") == Credit(counts["ticks"])
 
 
+def test_kept_state_knows_the_position_of_a_source_that_was_quiet_since(world: World) -> None:
+    """Its position record lies below the offset from which the kept state is read on."""
+    first = world.worker("w1")
+    world.settle(first)
+    for partition in (0, 1):
+        world.send("b", f"k{partition}", partition=partition)
+    world.settle(first)
+    world.clock.advance(EngineOptions().check_every_ms)
+    for partition in (0, 1):
+        world.send("a", f"k{partition}", partition=partition)
+    world.settle(first)
+    second = world.worker("w2")
+    world.settle(first, second)
+    assert stopped(first.engine) == {}
+    assert len(first.engine.state().running) == len(second.engine.state().running) == 2
+
+
 def test_kept_state_is_dropped_after_its_time(world: World) -> None:
     first = world.worker("w1", options=EngineOptions(kept_state_ms=1000))
     world.settle(first)
