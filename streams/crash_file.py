@@ -69,7 +69,10 @@ class CrashFile:
         return [crash for crash in self._history.values() if crash.count >= self.CRASHES_MAX]
 
     def mark(self, batches: Sequence[Batch]) -> None:
-        """Note that these records are being processed."""
+        """Note that these records are being prepared and processed; none: nothing any more."""
+        if not batches:
+            self.clear()
+            return
         flights = [
             (b.topic, b.partition, b.messages[0].offset, b.messages[-1].offset + 1, len(b.messages)) for b in batches
         ]

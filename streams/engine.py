@@ -93,6 +93,7 @@ class Engine:
         self._clock = clock
         self._on_event = on_event
         self._crash_file = crash_file
+        self._mark: Callable[[Sequence[Batch]], object] = _unmarked if crash_file is None else crash_file.mark
         self._suspects = Suspects()
         self._rests = Rests(options.rest_ms_min, options.rest_ms_max)
         self._intake = Intake()
@@ -104,9 +105,8 @@ class Engine:
         self._checks = Checks(client, clock, options, partition_counts or {})
         self._dead = {topic: DeadLetterState(options.dead_letters) for topic in self._stage_of}
         self._followers = Followers(client)
-        self._opener = Opener(
-            client, stages, clock, options, self._assignment, self._intake, self._suspects, self._rests, on_event
-        )
+        parts = (self._assignment, self._intake, self._suspects, self._rests)
+        self._opener = Opener(client, stages, clock, options, *parts, on_event, self._mark)
         self._closer = Closer(client, codec.encode, clock, options, on_event)
         self._epoch: OpenEpoch | None = None
         self._hold_until_ms = 0
@@ -164,12 +164,16 @@ class Engine:
             self._assignment.settle()
         if not followed or not metadata.is_member or self._clock.monotonic_ms() < self._hold_until_ms:
             return None
-        epoch = self._opener.open(metadata, self._counters.epochs + 1, self._judge)
+        try:
+            epoch = self._opener.open(metadata, self._counters.epochs + 1, self._judge)
+        except ENDS_PROCESS:
+            self._mark(())
+            raise
         if epoch is None:
+            self._mark(())
             return None
         self._counters.epochs += 1
         self._epoch = epoch
-        self._mark(epoch)
         self._begin_lanes(epoch)
         return epoch
 
@@ -203,7 +207,7 @@ class Engine:
         self._tick(epoch)
         if epoch.failure is None:
             self._closer.write_changes(epoch)
-        self._mark(None)
+        self._mark(())
         if epoch.failure is None:
             self._closer.transact(epoch)
         self._epoch = None
@@ -233,7 +237,7 @@ class Engine:
         try:
             hook()
         except ENDS_PROCESS:
-            self._mark(None)
+            self._mark(())
             raise
         except MemoryError as error:
             raise StateInDoubt("out of memory while processing") from error
@@ -252,14 +256,6 @@ class Engine:
         for lane in epoch.due:
             if epoch.failure is None:
                 self._guard(epoch, lane, partial(lane.stage.tick, lane.partition, epoch.views[lane.stage.name]))
-
-    def _mark(self, epoch: OpenEpoch | None) -> None:
-        """Tell the crash file what is being processed; None: nothing any more."""
-        if self._crash_file is not None:
-            if epoch is not None and epoch.batches:
-                self._crash_file.mark(epoch.batches)
-            elif epoch is None:
-                self._crash_file.clear()
 
     def _set_aside(self, epoch: OpenEpoch, batch: Batch) -> None:
         """End a condemned record: in its stage's own way, or as a dead letter."""
@@ -383,6 +379,10 @@ class Engine:
                 if crash.kills and offset == crash.first:
                     error = KillsProcess("the process died or hung each time this record was processed")
                     self._suspects.condemn(partition, offset, error)
+
+
+def _unmarked(_: Sequence[Batch]) -> None:
+    """Where no crash file is, nothing is marked."""
 
 
 def _stages_by_topic(stages: Sequence[Stage]) -> dict[str, Stage]:

@@ -39,7 +39,7 @@ RETRY_S = 1.0
 """Between two attempts to reach a cluster that is away."""
 
 PROCESSING_S = 45.0
-"""Agents that take longer for one epoch hang. Below max.poll.interval (60 s), so that we end before we are replaced."""
+"""A stage that takes longer to prepare or process one epoch hangs. Below max.poll.interval (60 s): we end before."""
 
 END_S = 20.0
 """A worker that does not end its epoch and leave within this is ended."""
@@ -149,15 +149,18 @@ class EngineDriver:
 
     async def _turn(self) -> None:
         """Run one epoch, or find that there is nothing to do."""
-        engine = self._engine
-        if engine is None:
+        engine, watchdog = self._engine, self._watchdog
+        if engine is None or watchdog is None:
             return
+        watchdog.arm("preparing an epoch", PROCESSING_S)
         try:
             epoch = await self._in_thread(engine.open, POLL_S)
         except Unavailable as away:
             log.warning("waiting: %s", away)
+            watchdog.disarm()
             await asyncio.sleep(RETRY_S)
             return
+        watchdog.disarm()
         if epoch is not None:
             await self._deliver(epoch)
             await self._in_thread(engine.close, epoch)

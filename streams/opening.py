@@ -87,7 +87,10 @@ class Opener:
         suspects: Suspects,
         rests: Rests,
         on_event: Listener,
+        mark: Callable[[Sequence[Batch]], object],
     ) -> None:
+        """Put the parts together; `mark` is told what is about to be prepared and processed."""
+        self._mark = mark
         self._client = client
         self._stages = tuple(stages)
         self._clock = clock
@@ -273,11 +276,14 @@ class Opener:
         by_stage: dict[Stage, list[Batch]] = {}
         for batch in batches:
             by_stage.setdefault(self._assignment.lane_of[TopicPartition(*batch[:2])].stage, []).append(batch)
+        self._mark(batches)
         self._backlog.arrived((stage.name for stage in by_stage), self._clock.monotonic_ms())
         ready: list[Batch] = []
         for stage, own in by_stage.items():
             if stage.name not in self._prepared or self._prepare_stage(stage, own, judge):
                 ready.extend(own)
+        if len(ready) < len(batches):
+            self._mark(ready)
         return ready
 
     def _prepare_stage(self, stage: Stage, batches: list[Batch], judge: Judge) -> bool:

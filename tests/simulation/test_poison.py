@@ -300,6 +300,23 @@ def test_a_record_that_kills_the_process_is_found_by_the_crash_file(tmp_path: Pa
     assert (letter.offset, letter.reason) == (3, "KILLS_PROCESS")
 
 
+def test_a_record_that_kills_while_it_is_prepared_is_found_as_well(tmp_path: Path) -> None:
+    """Intake looks into a stranger's bytes there."""
+
+    class DeadlyToPrepare(Passing):
+        def prepare(self, batches: Sequence[Batch]) -> None:
+            if any(message.value == b"kill" for batch in batches for message in batch.messages):
+                raise Crash
+
+    world = World(partitions=1)
+    for value in (b"0", b"1", b"kill", b"3"):
+        world.send("raw", "k", value)
+    assert lives(world, tmp_path / "crashes", [DeadlyToPrepare()], 6) == 4
+    assert world.out("passed") == ["0", "1", "3"]
+    (letter,) = world.dead("raw")
+    assert (letter.offset, letter.reason) == (2, "KILLS_PROCESS")
+
+
 def test_deaths_at_different_records_blame_nobody(tmp_path: Path) -> None:
     world = World(partitions=1)
     for life in range(5):
