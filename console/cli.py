@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "dead": "Show and retry records that could not be processed",
     "repair": "Settle a partition whose state and offsets disagree",
     "audit": "Recompute the invariants from the topics",
+    "simulate": "Run everything in memory, seed by seed, with every fault",
     "bench": "Measure CPU and latency of a lead",
 }
 """Name and one-line help, in the order of `leadflow --help`."""

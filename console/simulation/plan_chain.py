@@ -1,0 +1,44 @@
+"""The versions of a plan that a run goes through: drawn, written as text, read, each following the one before."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from random import Random
+from typing import Final, NamedTuple
+
+from config.plan.compiled import CompiledPlan, compile_plan
+from config.plan.diff import diff
+from config.plan.succession import succeed
+from console.simulation.plan_changes import change
+from console.simulation.plan_drafts import draw_plan
+
+#: Versions of a chain; a run applies as many as its scenario says.
+VERSIONS: Final = 4
+#: Neighbouring seeds that share a chain: reading the text of a plan costs a tenth of a run.
+SEEDS_A_CHAIN: Final = 4
+
+
+class Version(NamedTuple):
+    """One version, with the changes that made it in words and the text that a person would have written."""
+
+    plan: CompiledPlan
+    changes: str
+    text: str
+
+
+@lru_cache(maxsize=4)
+def chain_of(number: int) -> tuple[Version, ...]:
+    """Return the versions of a chain, checked and compiled as `plan apply` would."""
+    chance = Random(f"plan/{number}")
+    draft = draw_plan(chance)
+    text = draft.text()
+    plan = draft.read()
+    versions = [Version(compile_plan(plan, 1), "", text)]
+    for version in range(2, VERSIONS + 1):
+        said = change(chance, draft)
+        after = draft.read()
+        if refused := diff(plan, after).refused:
+            raise AssertionError(f"a change that nobody may make was drawn: {refused}")
+        plan = succeed(plan, after)
+        versions.append(Version(compile_plan(plan, version), said, draft.text()))
+    return tuple(versions)

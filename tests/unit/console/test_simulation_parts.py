@@ -1,0 +1,101 @@
+"""The simulation's own parts: stacks that sleep, scenarios that shrink, plans that are read, the command."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from console.commands.simulate import command
+from console.simulation.plan_chain import VERSIONS, chain_of
+from console.simulation.rules_off import RULES
+from console.simulation.runs import Outcome
+from console.simulation.scenario import Scenario
+from console.simulation.shrinking import RUNS_MAX, Shrinker
+from console.simulation.stacks import Seat, Stacks
+from console.simulation.tally import Tally
+
+
+def test_a_stack_sleeps_in_the_middle_of_a_call_and_goes_on_where_it_was() -> None:
+    said: list[str] = []
+    seats: list[Seat] = []
+    started: list[int] = []
+
+    def loop() -> None:
+        while not stacks.over:
+            if len(started) < 2:
+                number, seat = len(started), Seat()
+                started.append(number)
+                seats.append(seat)
+                said.append(f"{number} sleeps")
+                stacks.sleep(seat)
+                said.append(f"{number} goes on")
+            elif seats:
+                stacks.resume(seats.pop(0))
+            else:
+                return
+
+    stacks = Stacks(loop)
+    stacks.run()
+    assert said == ["0 sleeps", "1 sleeps", "0 goes on", "1 goes on"]
+
+
+def test_an_error_in_any_stack_ends_the_run() -> None:
+    def loop() -> None:
+        if asleep:
+            raise ValueError("in another thread")
+        asleep.append(Seat())
+        stacks.sleep(asleep[0])
+
+    asleep: list[Seat] = []
+    stacks = Stacks(loop)
+    with pytest.raises(ValueError, match="in another thread"):
+        stacks.run()
+
+
+def test_an_unknown_count_is_refused() -> None:
+    with pytest.raises(KeyError):
+        Tally().note("nothing that was thought of")
+
+
+def test_every_version_of_a_chain_is_a_plan_that_people_may_apply() -> None:
+    for number in range(6):
+        assert [version.plan.version for version in chain_of(number)] == list(range(1, VERSIONS + 1))
+
+
+def test_a_failing_run_is_made_smaller_until_nothing_can_be_left_out() -> None:
+    def fails(scenario: Scenario) -> Outcome:
+        bad = scenario.leads >= 7 and scenario.faults >= 3 and "crash" not in scenario.without
+        return Outcome(scenario, faults=min(scenario.faults, 40), findings=["it"] if bad else [])
+
+    start = fails(Scenario(1, "everything"))
+    shrinker = Shrinker(start, fails)
+    small = shrinker.shrink().scenario
+    assert (small.leads, small.faults, small.changes, small.workers) == (7, 3, 0, 1)
+    assert "crash" not in small.without
+    assert "freeze" in small.without
+    assert shrinker.tried <= RUNS_MAX
+    assert small.command().startswith("leadflow simulate --seed 1 --weather everything --leads 7")
+
+
+def test_the_command_runs_seeds_and_says_what_happened() -> None:
+    done = CliRunner().invoke(command, ["--seeds", "3", "--from", "8", "--jobs", "1"])
+    assert done.exit_code == 0, done.output
+    assert "3 seeds from 8" in done.output
+    assert "nothing lost, nothing sold twice" in done.output
+
+
+def test_the_command_tells_one_seed_turn_by_turn() -> None:
+    done = CliRunner().invoke(command, ["--seed", "3", "--leads", "5", "--trace"])
+    assert done.exit_code == 0, done.output
+    assert "w0: starts" in done.output
+    assert "seed 3: all holds" in done.output
+
+
+def test_the_command_makes_a_failing_seed_smaller_and_prints_how_to_repeat_it() -> None:
+    rule = next(rule for rule in RULES if rule.name == "all-rights")
+    with rule.switched_off():
+        done = CliRunner().invoke(
+            command, ["--seeds", "1", "--from", str(rule.seed), "--jobs", "1", "--weather", "fair"]
+        )
+    assert done.exit_code == 1
+    assert f"leadflow simulate --seed {rule.seed} --weather fair --leads 1" in done.output
