@@ -56,14 +56,12 @@ local function take(row, keys, held)
   end
 end
 
--- The first reason why a row may not pass: the lead_id is another record's, or a key is within the window.
+-- The first reason why a row may not pass: the lead_id is another record's, or a key is within the window. A lead_id
+-- of its own says nothing of its keys: they may be those of a plan that came since it was claimed.
 local function seen(row, held)
   local own = coordinates(row[1])
-  if held[1] then
-    if coordinates(held[1]) ~= own then
-      return 0, held[1]
-    end
-    return nil
+  if held[1] and coordinates(held[1]) ~= own then
+    return 0, held[1]
   end
   for at = 2, #row - 5 do
     local value = held[at]

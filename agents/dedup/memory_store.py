@@ -105,8 +105,8 @@ class MemoryStore:
         value, received_at, lead_id, _, window = cast("tuple[str, int, str, int, int]", row[:5])
         own = _coordinates(value)
         held = self._claims.get(f"lead:{lead_id}")
-        if held is not None:
-            return (0, held) if _coordinates(held) != own else None
+        if held is not None and _coordinates(held) != own:
+            return 0, held
         for at, key in enumerate(row[_FIRST_KEY:], 1):
             claim = self._claims.get(cast("str", key))
             if claim is not None and _coordinates(claim) != own and abs(_received_at(claim) - received_at) < window:

@@ -46,6 +46,12 @@ class StoreSuite:
         assert once == [Found(1, 1, f"0:1:{NOW}:lead-0-1")]
         assert store.claim(seal, batch) == once
 
+    def test_a_lead_that_has_claimed_before_is_judged_by_the_keys_of_now(self, store: Store) -> None:
+        """Its epoch was undone, and the plan that came meanwhile looks at other fields."""
+        assert store.claim(sealed(store), [row(1, "p1"), row(2, "p2")]) == []
+        newer = sealed(store, b"generation 2")
+        assert store.claim(newer, [row(1, "e1"), row(2, "e1")]) == [Found(1, 1, f"0:1:{NOW}:lead-0-1")]
+
     def test_the_same_lead_again_is_a_repeat_even_with_other_values(self, store: Store) -> None:
         seal = sealed(store)
         assert store.claim(seal, [row(1, "e1", lead="same")]) == []
