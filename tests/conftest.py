@@ -13,7 +13,10 @@ The parts come with the packages, so a part that does not start is a failure, ne
 
 from __future__ import annotations
 
+import faulthandler
+import gc
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,18 +32,44 @@ from console.cluster.valkey import ValkeyServer
 settings.register_profile("leadflow", deadline=None)
 settings.load_profile("leadflow")
 
-KAFKA_FIXTURES = {"kafka", "kafka_server", "own_kafka"}
+KAFKA_FIXTURES = {"kafka", "kafka_server", "own_kafka", "kafka_jars"}
 VALKEY_FIXTURES = {"valkey", "valkey_server", "own_valkey"}
 
 
+EXIT_LIMIT_S = 60.0
+"""From the last test to the end of the process. A thread that is waited for longer hangs."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by the real parts it asks for, so that `-m "not kafka"` is the fast suite."""
+    """Mark each test by the real parts it asks for, so that `-m "not kafka"` is the fast suite.
+
+    Tests that may take longest come first: of two processes none is left alone with them at the end.
+    """
+    items.sort(key=lambda item: -_limit_s(item))
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if names & KAFKA_FIXTURES:
             item.add_marker(pytest.mark.kafka)
         if names & VALKEY_FIXTURES:
             item.add_marker(pytest.mark.redis)
+
+
+def _limit_s(item: pytest.Item) -> float:
+    """Return the time limit that a test asks for, 0 for the usual one."""
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark else 0.0
+
+
+def pytest_collection_finish() -> None:
+    """Tell the garbage collector that what was imported and collected stays: it looks at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """End a process that does not end by itself, and say where each of its threads hangs."""
+    faulthandler.dump_traceback_later(EXIT_LIMIT_S, exit=True, file=sys.__stderr__ or 2)
 
 
 @pytest.fixture(scope="session")

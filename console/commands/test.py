@@ -18,8 +18,14 @@ from console.cluster.jars import class_path
 from console.cluster.problems import ClusterProblem
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-LAYERS = (("fast", "not kafka and not redis"), ("on Kafka and Valkey", "kafka or redis"))
-"""Name and pytest marker expression, in running order: whoever breaks a rule learns it in the first minute."""
+LAYERS = (
+    ("fast", ("-m", "not kafka and not redis", "--dist", "worksteal")),
+    ("on Kafka and Valkey", ("-m", "kafka or redis", "--dist", "loadscope", "--no-loadscope-reorder")),
+)
+"""Name and pytest's options, in running order: whoever breaks a rule learns it in the first minute."""
+
+PROCESSES_MAX = 4
+"""Each has a Kafka of its own in the second layer: 400 MB and, at its start, 5 s of a core."""
 
 SUITE_LIMIT_S = 40 * 60
 TESTS_FAILED = 1
@@ -44,14 +50,15 @@ class Outcome(NamedTuple):
 def command(arguments: tuple[str, ...]) -> int:
     """Pass the project's tests: the fast ones, then those on a real Kafka and Valkey, started for them.
 
-    ARGUMENTS go to pytest, in one run then: `leadflow test -k caps`, `leadflow test tests/unit`. What was skipped is
-    named at the end, with the reason. LEADFLOW_TEST_KAFKA and LEADFLOW_TEST_REDIS name outside parts.
+    All of them run in as many processes as there are cores (at most 4). ARGUMENTS go to pytest, in one run and one
+    process then: `leadflow test -k caps`, `leadflow test tests/unit`. What was skipped is named at the end, with the
+    reason. LEADFLOW_TEST_KAFKA and LEADFLOW_TEST_REDIS name outside parts.
     """
     if not (CHECKOUT / "tests").is_dir():
         raise ClusterProblem(f"there are no tests in {CHECKOUT}: run it from a checkout of the project")
     class_path(_progress)
     started_s = time.monotonic()
-    runs = [("all", list(arguments))] if arguments else [(name, ["-m", marks]) for name, marks in LAYERS]
+    runs = [("all", arguments)] if arguments else [(name, (*options, "-n", _processes())) for name, options in LAYERS]
     outcomes = []
     for name, options in runs:
         click.echo(f"== tests: {name}")
@@ -60,6 +67,10 @@ def command(arguments: tuple[str, ...]) -> int:
             click.echo(f"pytest ended with code {outcomes[-1].exit_code}: the counts below are not those of all tests")
     _say(outcomes, time.monotonic() - started_s)
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
+
+
+def _processes() -> str:
+    return str(min(os.cpu_count() or 1, PROCESSES_MAX))
 
 
 def _run(options: Sequence[str]) -> Outcome:
