@@ -15,8 +15,12 @@
 -- server that was restarted, or a replica that took over, has another run id and may lack the last claims.
 --
 -- A row is {value, received at, lead_id, lead ttl, window, ttl, key, key, ...}; times in ms. A value is
--- "partition:offset:received at:lead_id" of the lead that claimed. Found is a list of {row from 0, key from 1 or 0
+-- "partition:offset:received at:lead_id" of the lead that claimed; a key that several leads have passed with, each
+-- outside of the others' windows, holds their values, newest first, with a space between. Found is a list of {row from 0, key from 1 or 0
 -- for the lead_id, value}, only for rows that may not pass.
+
+-- Claims kept of one key: with the shortest window of an hour, those of a day of lag and some more.
+local CLAIMS_MOST = 32
 
 local sentinel_key, lock_key, todo = KEYS[1], KEYS[2], ARGV[1]
 
@@ -44,14 +48,37 @@ local function keys_of(row, prefix)
   return keys
 end
 
--- A claim moves forward only: the newest lead protects the ones after it for the longest.
+-- The claims of a key, newest first, without the row's own: a row that comes late must find those of its own time.
+local function others(held, own)
+  local found = {}
+  for value in string.gmatch(held, '[^ ]+') do
+    if coordinates(value) ~= own then
+      found[#found + 1] = value
+    end
+  end
+  return found
+end
+
+-- A key lives as long as its newest claim says, whichever claim is added.
 local function take(row, keys, held)
   if not held[1] then
     redis.call('SET', keys[1], row[1], 'PX', row[4])
   end
   for at = 2, #keys do
-    if not held[at] or received_at(held[at]) <= row[2] then
+    if not held[at] then
       redis.call('SET', keys[at], row[1], 'PX', row[6])
+    else
+      local values, place = others(held[at], coordinates(row[1])), 1
+      while values[place] and received_at(values[place]) > row[2] do
+        place = place + 1
+      end
+      table.insert(values, place, row[1])
+      local all = table.concat(values, ' ', 1, math.min(#values, CLAIMS_MOST))
+      if place == 1 then
+        redis.call('SET', keys[at], all, 'PX', row[6])
+      else
+        redis.call('SET', keys[at], all, 'KEEPTTL')
+      end
     end
   end
 end
@@ -64,9 +91,10 @@ local function seen(row, held)
     return 0, held[1]
   end
   for at = 2, #row - 5 do
-    local value = held[at]
-    if value and coordinates(value) ~= own and math.abs(received_at(value) - row[2]) < row[5] then
-      return at - 1, value
+    for _, value in ipairs(held[at] and others(held[at], own) or {}) do
+      if math.abs(received_at(value) - row[2]) < row[5] then
+        return at - 1, value
+      end
     end
   end
 end

@@ -14,6 +14,8 @@ from schemas.errors import Unavailable
 
 #: Where a row's keys begin, see `keys.Row`.
 _FIRST_KEY = 6
+#: Claims kept of one key.
+_CLAIMS_MOST = 32
 
 
 class MemoryStore:
@@ -108,18 +110,19 @@ class MemoryStore:
         if held is not None and _coordinates(held) != own:
             return 0, held
         for at, key in enumerate(row[_FIRST_KEY:], 1):
-            claim = self._claims.get(cast("str", key))
-            if claim is not None and _coordinates(claim) != own and abs(_received_at(claim) - received_at) < window:
-                return at, claim
+            for claim in self._claims.get(cast("str", key), "").split():
+                if _coordinates(claim) != own and abs(_received_at(claim) - received_at) < window:
+                    return at, claim
         return None
 
     def _take(self, row: Row) -> None:
         value, received_at, lead_id = cast("tuple[str, int, str]", row[:3])
+        own = _coordinates(value)
         self._claims.setdefault(f"lead:{lead_id}", value)
         for key in cast("tuple[str, ...]", row[_FIRST_KEY:]):
-            held = self._claims.get(key)
-            if held is None or _received_at(held) <= received_at:
-                self._claims[key] = value
+            others = [claim for claim in self._claims.get(key, "").split() if _coordinates(claim) != own]
+            place = sum(_received_at(claim) > received_at for claim in others)
+            self._claims[key] = " ".join([*others[:place], value, *others[place:]][:_CLAIMS_MOST])
 
 
 def _coordinates(value: str) -> list[str]:

@@ -60,7 +60,7 @@ class Store(Protocol):
         ...
 
     def restore(self, seal: Seal, rows: Sequence[Row]) -> bool:
-        """Claim the rows without judging, the newest keeps a key; False: the seal is broken."""
+        """Claim the rows without judging; False: the seal is broken."""
         ...
 
     def holds(self, seal: Seal) -> bool:

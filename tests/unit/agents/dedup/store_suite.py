@@ -72,10 +72,33 @@ class StoreSuite:
         assert store.claim(seal, [row(4, "e1", at=NOW - WINDOW)]) == []
         assert store.claim(seal, [row(5, "e1", at=NOW + WINDOW)]) == []
 
-    def test_the_newest_lead_keeps_the_key(self, store: Store) -> None:
+    def test_every_lead_that_passed_keeps_the_key(self, store: Store) -> None:
+        """One whose partition lay behind comes after a like one that was received more than a window later."""
         seal = sealed(store)
-        store.claim(seal, [row(1, "e1", at=NOW), row(2, "e1", at=NOW + WINDOW), row(3, "e1", at=NOW)])
-        assert store.claim(seal, [row(4, "e1", at=NOW + WINDOW + 1)]) == [Found(0, 1, f"0:2:{NOW + WINDOW}:lead-0-2")]
+        assert store.claim(seal, [row(1, "e1", at=NOW), row(2, "e1", at=NOW + WINDOW)]) == []
+        late = [row(3, "e1", at=NOW), row(4, "e1", at=NOW + WINDOW + 1), row(5, "e1", at=NOW - WINDOW)]
+        assert store.claim(seal, late) == [
+            Found(0, 1, f"0:1:{NOW}:lead-0-1"),
+            Found(1, 1, f"0:2:{NOW + WINDOW}:lead-0-2"),
+        ]
+        assert store.claim(seal, [row(6, "e1", at=NOW - WINDOW + 1)]) == [Found(0, 1, f"0:1:{NOW}:lead-0-1")]
+        assert store.claim(seal, [row(7, "e1", at=NOW - 2 * WINDOW + 1)]) == [
+            Found(0, 1, f"0:5:{NOW - WINDOW}:lead-0-5")
+        ]
+
+    def test_a_replay_is_not_kept_twice(self, store: Store) -> None:
+        seal = sealed(store)
+        for _ in range(3):
+            assert store.claim(seal, [row(1, "e1"), row(2, "e1", at=NOW + WINDOW)]) == []
+        assert store.restore(seal, [row(1, "e1"), row(2, "e1", at=NOW + WINDOW)])
+        assert store.claim(seal, [row(3, "e1", at=NOW - 1)]) == [Found(0, 1, f"0:1:{NOW}:lead-0-1")]
+
+    def test_a_key_keeps_the_newest_of_very_many_leads(self, store: Store) -> None:
+        seal = sealed(store)
+        assert store.restore(seal, [row(at, "e1", at=NOW + at) for at in range(100)])
+        assert store.claim(seal, [row(200, "e1", at=NOW + 99, window=1)]) == [Found(0, 1, f"0:99:{NOW + 99}:lead-0-99")]
+        assert store.claim(seal, [row(201, "e1", at=NOW + 68, window=1)]) == [Found(0, 1, f"0:68:{NOW + 68}:lead-0-68")]
+        assert store.claim(seal, [row(202, "e1", at=NOW + 67, window=1)]) == []
 
     def test_another_campaign_may_look_less_far_back(self, store: Store) -> None:
         seal = sealed(store)
@@ -96,7 +119,7 @@ class StoreSuite:
         assert store.holds(newer)
         assert store.claim(newer, [row(2, "e1")]) == []
 
-    def test_restoring_judges_nothing_and_the_newest_wins(self, store: Store) -> None:
+    def test_restoring_judges_nothing(self, store: Store) -> None:
         seal = sealed(store)
         assert store.restore(seal, [row(1, "e1", at=NOW), row(2, "e1", at=NOW - 5)])
         assert store.claim(seal, [row(3, "e1")]) == [Found(0, 1, f"0:1:{NOW}:lead-0-1")]
