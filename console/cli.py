@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "audit": "Recompute the invariants from the topics",
     "simulate": "Run everything in memory, seed by seed, with every fault",
     "bench": "Measure CPU and latency of a lead",
+    "faults": "Bring faults about under load, and judge",
 }
 """Name and one-line help, in the order of `leadflow --help`."""
 

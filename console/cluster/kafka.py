@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 from console.cluster import java, processes
 from console.cluster.aot import AotCache
 from console.cluster.kafka_settings import BRIEF, LOG4J, Node, Profile, properties
-from console.cluster.layout import lay_out
+from console.cluster.layout import lay_out, new_id
 from console.cluster.ports import HOST, are_free, free_ports, wait_listening
 from console.cluster.problems import StartFailed
 
@@ -245,15 +245,22 @@ class KafkaServer:
     def _prepare(self) -> None:
         """Write settings and logging, empty the scratch folder, format the data folder if that was never done."""
         assert self._ports is not None  # noqa: S101 - launch has set it; tells the type checker
-        client, controller = self._ports
-        node = Node(1, client, controller, {1: controller}, self.folder / "data")
+        node = self._node(*self._ports)
         for part in ("logs", "data"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
         (self.folder / "tmp").mkdir()
         (self.folder / "server.properties").write_text(properties(node, self._profile), encoding="utf-8")
         (self.folder / "log4j2.yaml").write_text(LOG4J, encoding="utf-8")
-        lay_out(node.log_dir, node.node_id, self._format)
+        lay_out(node.log_dir, node.node_id, self._format, self._cluster_id())
+
+    def _node(self, client_port: int, controller_port: int) -> Node:
+        """Return who this broker is: the only one of its cluster."""
+        return Node(1, client_port, controller_port, {1: controller_port}, self.folder / "data")
+
+    def _cluster_id(self) -> str:
+        """Return the id of the cluster that it belongs to: one of its own."""
+        return new_id()
 
     def _format(self, cluster_id: str) -> None:
         """Let Kafka's own tool lay out the data folder."""

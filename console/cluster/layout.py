@@ -24,8 +24,8 @@ CHECKPOINT = "bootstrap.checkpoint"
 META = "meta.properties"
 
 
-def lay_out(data: Path, node_id: int, format_with_kafka: Callable[[str], None]) -> None:
-    """Make `data` a formatted folder of a new cluster; nothing happens when it is one.
+def lay_out(data: Path, node_id: int, format_with_kafka: Callable[[str], None], cluster_id: str) -> None:
+    """Make `data` a formatted folder of this cluster; nothing happens when it is one.
 
     `format_with_kafka` is given the cluster id and formats `data`; its work is kept for the next folder.
     """
@@ -34,9 +34,9 @@ def lay_out(data: Path, node_id: int, format_with_kafka: Callable[[str], None]) 
     kept = kept_checkpoint()
     if kept.exists():
         shutil.copyfile(kept, data / CHECKPOINT)
-        write_meta(data / META, node_id)
+        write_meta(data / META, node_id, cluster_id)
     else:
-        format_with_kafka(new_id())
+        format_with_kafka(cluster_id)
         _keep(data / CHECKPOINT, kept)
 
 
@@ -46,10 +46,12 @@ def kept_checkpoint() -> Path:
     return cache_dir() / "kafka" / f"{key}.checkpoint"
 
 
-def write_meta(file: Path, node_id: int) -> None:
-    """Write the ids of a new one-cluster folder; last and as a whole, since this file says that all is there."""
+def write_meta(file: Path, node_id: int, cluster_id: str) -> None:
+    """Write the ids of a new folder; last and as a whole, since this file says that all is there."""
     part = file.with_suffix(".part")
-    part.write_text(f"version=1\ncluster.id={new_id()}\nnode.id={node_id}\ndirectory.id={new_id()}\n", encoding="utf-8")
+    part.write_text(
+        f"version=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={new_id()}\n", encoding="utf-8"
+    )
     part.replace(file)
 
 

@@ -75,10 +75,14 @@ class WorkerProcess:
         if not (self._web_port and are_free([self._web_port])):
             (self._web_port,) = free_ports(1)
         self._process = processes.spawn(
-            [sys.executable, "-m", "console", "worker", "--name", self.name],
+            [sys.executable, "-m", *self._module(), "--name", self.name],
             output=self.log_file,
             environ=self._environment(),
         )
+
+    def _module(self) -> tuple[str, ...]:
+        """Return the module that runs a worker, and its arguments before the name."""
+        return ("console", "worker")
 
     def _environment(self) -> dict[str, str]:
         """Return the environment of the child; it runs the code that we run, installed or not."""
@@ -96,6 +100,16 @@ class WorkerProcess:
     def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> int | None:
         """Let it finish its epoch, by force after `timeout_s`. Returns the exit code, None if never started."""
         return None if self._process is None else processes.stop(self._process, timeout_s=timeout_s)
+
+    def suspend(self) -> None:
+        """Freeze the process (SIGSTOP): its connections stay open, and it does nothing."""
+        if self._process is not None and self.pid is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a frozen process go on (SIGCONT)."""
+        if self._process is not None and self.pid is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill -9 and wait until the process is gone."""

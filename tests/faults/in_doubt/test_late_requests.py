@@ -17,12 +17,8 @@ from typing import Any
 import pytest
 
 from config.kafka import KafkaSettings
-from console.cluster.kafka import KafkaServer
-from console.cluster.ports import free_ports
-from streams.kafka_client import KafkaClient
-from streams.kafka_producer import KafkaProducer
-from streams.stage import TopicPartition
-from tests.faults.in_doubt.proxy import (
+from console.faults.brokers import ProxiedKafka
+from console.faults.proxy import (
     ADD_OFFSETS,
     ADD_PARTITIONS,
     END_TXN,
@@ -34,6 +30,9 @@ from tests.faults.in_doubt.proxy import (
     end_txn_error,
     offset_commit_error,
 )
+from streams.kafka_client import KafkaClient
+from streams.kafka_producer import KafkaProducer
+from streams.stage import TopicPartition
 from tests.integration.streams.conftest import Cluster, join_at_start
 
 INVALID_PRODUCER_EPOCH = 47
@@ -41,27 +40,6 @@ SHORTEST_COPY_S = 0.45
 IN_0 = TopicPartition("in", 0)
 
 numbers = itertools.count()
-
-
-class ProxiedKafka(KafkaServer):
-    """A broker with a second listener, whose advertised port is a proxy's."""
-
-    proxied_port, proxy_port = 0, 0
-
-    def _prepare(self) -> None:
-        super()._prepare()
-        self.proxied_port, self.proxy_port = free_ports(2)
-        file = self.folder / "server.properties"
-        more = {
-            "listeners": f"PROXIED://127.0.0.1:{self.proxied_port}",
-            "advertised.listeners": f"PROXIED://127.0.0.1:{self.proxy_port}",
-            "listener.security.protocol.map": "PROXIED:PLAINTEXT",
-        }
-        lines = [line.partition("=") for line in file.read_text(encoding="utf-8").splitlines()]
-        file.write_text(
-            "".join(f"{key}={value}{',' + more[key] if key in more else ''}\n" for key, _, value in lines),
-            encoding="utf-8",
-        )
 
 
 class Unruly(KafkaProducer):

@@ -11,20 +11,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
-
-from console.audit.evidence import gather
-from console.audit.verdict import judge
 from console.bench.stand import stand
+from console.faults.catalogue import Observed, alone
+from console.faults.failure import FaultFailed
+from console.faults.trial import ROUND_S, audited
 from console.producing import Outgoing, Sender
 from console.reach import Reach
 from schemas.records import LeadReceived, LeadSold
-from schemas.topics import CLOSED, RECEIVED
-from tests.faults.load.harness import ROUND_S
+from schemas.topics import CLOSED, RECEIVED, SOLD
 
 RATE = 2400.0
 START = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
@@ -76,9 +75,9 @@ def leads(way: Reach) -> Iterator[LeadReceived]:
         threading.Event().wait(max(0.0, pause))
 
 
-@pytest.mark.kafka
-@pytest.mark.timeout(400)
-def test_every_buyer_sells_again_after_its_own_midnight() -> None:
+@alone
+def midnights(folder: Path, say: Callable[[str], None]) -> Observed:
+    """No fault but time: each buyer's daily cap opens again at its own midnight, its hours are those of its zone."""
     with stand(plan(), start=START.isoformat().replace("+00:00", "Z"), rate=RATE) as (cluster, way):
         cluster.start_workers(1)
         cluster.wait_ready()
@@ -89,15 +88,22 @@ def test_every_buyer_sells_again_after_its_own_midnight() -> None:
         sender.flush()
         sent, deadline = sender.acknowledged, time.monotonic() + DRAIN_LIMIT_S
         while sum(1 for _ in way.reader.scan(CLOSED)) < sent:
-            assert time.monotonic() < deadline, "not all leads were closed"
+            if time.monotonic() > deadline:
+                raise FaultFailed("not all leads were closed")
             cluster.round()
             threading.Event().wait(ROUND_S)
-        evidence = gather(way.reader, way.codec)
-    verdict = judge(evidence)
-    assert verdict.good, verdict.findings[:10]
+        judged = audited(way)
+        sales = list(_sales(way))
     for name, zone in ZONES.items():
-        _always_open_sells_from_midnight(evidence.sold, f"{name}-always", ZoneInfo(zone))
-        _sells_in_its_hours(evidence.sold, f"{name}-hours", ZoneInfo(zone))
+        _always_open_sells_from_midnight(sales, f"{name}-always", ZoneInfo(zone))
+        _sells_in_its_hours(sales, f"{name}-hours", ZoneInfo(zone))
+    days = f"{DAYS:g} pretended days, {RATE:,.0f} times as fast, six buyers in {len(ZONES)} zones"
+    return Observed(f"{days}: each cap exactly full on each local day, all sales within hours", None, sent, judged)
+
+
+def _sales(way: Reach) -> Iterator[LeadSold]:
+    for message in way.reader.scan(SOLD):
+        yield way.codec.decode_as(message.value or b"", LeadSold)
 
 
 def _by_local_day(sales: list[LeadSold], buyer_id: str, zone: ZoneInfo) -> dict[str, list[datetime]]:
@@ -112,14 +118,19 @@ def _by_local_day(sales: list[LeadSold], buyer_id: str, zone: ZoneInfo) -> dict[
 
 def _always_open_sells_from_midnight(sales: list[LeadSold], buyer_id: str, zone: ZoneInfo) -> None:
     days = _by_local_day(sales, buyer_id, zone)
-    assert {len(times) for times in days.values()} == {CAP}, (buyer_id, {day: len(t) for day, t in days.items()})
+    if {len(times) for times in days.values()} != {CAP}:
+        raise FaultFailed(f"{buyer_id} bought { ({day: len(t) for day, t in days.items()}) }, not {CAP} a day")
     for day in ("2026-06-03", "2026-06-04"):
         first = days[day][0]
-        assert first - first.replace(hour=0, minute=0, second=0, microsecond=0) < SOON, (buyer_id, first)
+        if first - first.replace(hour=0, minute=0, second=0, microsecond=0) >= SOON:
+            raise FaultFailed(f"{buyer_id} bought first at {first}")
 
 
 def _sells_in_its_hours(sales: list[LeadSold], buyer_id: str, zone: ZoneInfo) -> None:
     days = _by_local_day(sales, buyer_id, zone)
-    assert all(8 <= at.hour < 20 for times in days.values() for at in times), buyer_id
-    assert len(days["2026-06-02"]) == len(days["2026-06-03"]) == CAP, (buyer_id, {d: len(t) for d, t in days.items()})
-    assert days["2026-06-03"][0].hour < 8 + SOON.total_seconds() / 3600, (buyer_id, days["2026-06-03"][0])
+    if not all(8 <= at.hour < 20 for times in days.values() for at in times):
+        raise FaultFailed(f"{buyer_id} bought outside of its hours")
+    if not len(days["2026-06-02"]) == len(days["2026-06-03"]) == CAP:
+        raise FaultFailed(f"{buyer_id} bought { ({day: len(t) for day, t in days.items()}) }, not {CAP} a day")
+    if days["2026-06-03"][0].hour >= 8 + SOON.total_seconds() / 3600:
+        raise FaultFailed(f"{buyer_id} bought first at {days['2026-06-03'][0]}")

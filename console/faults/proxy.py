@@ -1,8 +1,9 @@
-"""A proxy that understands Kafka's request framing: it can hold one request, break its connection, and deliver it late.
+"""A proxy between clients and one broker: bad weather on all connections, or one request held and delivered late.
 
     frame      int32 size | int16 api key | int16 version | int32 correlation id | ...
 
-It runs in a thread of its own; all of its methods may be called from the test's thread. One broker, plain text.
+It understands Kafka's request framing, plain text. It runs in a thread of its own; all of its methods may be called
+from another one.
 """
 
 from __future__ import annotations
@@ -17,12 +18,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from console.cluster.ports import HOST
+from console.faults.failure import FaultFailed
+
 TXN_OFFSET_COMMIT, ADD_PARTITIONS, ADD_OFFSETS, END_TXN = 28, 24, 25, 26
-HOST = "127.0.0.1"
 ANSWER_S = 10.0
 READ_BYTES = 1 << 16
 
 Break = Literal["reset", "stall"]
+
+Weather = Literal["fair", "slow", "silent", "half-open", "resets"]
+"""What happens to what passes by.
+
+slow        each piece is late by `SLOW_S`, both ways
+silent      nothing passes either way, nothing is closed; it goes on when the weather is fair: packets were lost
+half-open   requests reach the broker, answers are lost; such a connection is reset when the weather is fair
+resets      each connection is reset at its next request
+"""
+
+SLOW_S = 0.3
+LOOK_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,7 @@ class Proxy:
     broker_port: int
     requests: list[Request] = field(default_factory=list)
     trap: Trap | None = None
+    weather: Weather = "fair"
 
     def start(self) -> None:
         """Listen; returns when connections are accepted."""
@@ -58,7 +74,8 @@ class Proxy:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
         self._thread.start()
-        assert self._ready.wait(ANSWER_S)
+        if not self._ready.wait(ANSWER_S):
+            raise FaultFailed(f"the proxy does not listen on port {self.port}")
 
     def stop(self) -> None:
         """Close all connections and end the thread."""
@@ -72,7 +89,8 @@ class Proxy:
 
     def deliver(self, trap: Trap) -> bytes:
         """Send the held request on a connection of its own, as a network does late; returns the broker's answer."""
-        assert trap.held is not None, "nothing was held"
+        if trap.held is None:
+            raise FaultFailed("nothing was held")
         with socket.create_connection((HOST, self.broker_port), ANSWER_S) as late:
             late.sendall(trap.held.frame)
             size = struct.unpack(">i", _exactly(late, 4))[0]
@@ -80,8 +98,8 @@ class Proxy:
 
     def after(self, trap: Trap) -> float | None:
         """Return the seconds from the held request to its copy, None when there was none."""
-        held = trap.held
-        assert held is not None, "nothing was held"
+        if (held := trap.held) is None:
+            raise FaultFailed("nothing was held")
         copies = [r.at_s for r in self.requests if r.api == held.api and r.at_s > held.at_s]
         return copies[0] - held.at_s if copies else None
 
@@ -106,7 +124,8 @@ class Proxy:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None
+        if task is None:
+            return
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -114,7 +133,7 @@ class Proxy:
         except OSError:
             writer.close()
             return
-        answers = asyncio.create_task(_copy(from_broker, writer))
+        answers = asyncio.create_task(self._answers(from_broker, writer))
         try:
             await self._requests(reader, writer, to_broker, answers)
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
@@ -142,8 +161,31 @@ class Proxy:
                 trap.held = request
                 await self._break(trap.how, reader, writer, answers)
                 return
+            if self.weather == "resets":
+                _reset(writer)
+                return
+            await self._wait("slow", "silent")
             to_broker.write(frame)
             await to_broker.drain()
+
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass answers on as the weather allows."""
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(READ_BYTES):
+                lost = self.weather == "half-open"
+                await self._wait("slow", "silent", "half-open")
+                if lost:
+                    _reset(writer)
+                    return
+                writer.write(data)
+                await writer.drain()
+
+    async def _wait(self, *weathers: Weather) -> None:
+        """Wait as the weather says, if it is one of these."""
+        if self.weather == "slow" and "slow" in weathers:
+            await asyncio.sleep(SLOW_S)
+        while self.weather != "slow" and self.weather in weathers:  # noqa: ASYNC110 - it is set from another thread
+            await asyncio.sleep(LOOK_S)
 
     async def _break(
         self,
@@ -153,27 +195,26 @@ class Proxy:
         answers: asyncio.Task[None],
     ) -> None:
         if how == "reset":
-            raw = writer.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
+            _reset(writer)
             return
         answers.cancel()
         while await reader.read(READ_BYTES):  # silence: nothing is answered until the client gives up
             pass
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(READ_BYTES):
-            writer.write(data)
-            await writer.drain()
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection as a firewall does: RST, nothing more is sent."""
+    raw = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 def _exactly(connection: socket.socket, count: int) -> bytes:
     found = b""
     while len(found) < count:
         more = connection.recv(count - len(found))
-        assert more, "the broker closed the late connection"
+        if not more:
+            raise FaultFailed("the broker closed the late connection")
         found += more
     return found
 

@@ -1,0 +1,74 @@
+"""The table of faults: for a terminal, as JSON, and as the part of a page between two marks."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from console.faults.failure import FaultFailed
+from console.faults.running import Outcome
+from console.screen import table
+
+BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
+HEAD = ("fault", "promised", "observed", "went on after", "verdict")
+
+
+def went_on(outcome: Outcome) -> str:
+    """Return the recovery time in words; a dash where none was measured."""
+    return "-" if outcome.recovered_s is None else f"{outcome.recovered_s:.1f} s"
+
+
+def on_screen(outcomes: Iterable[Outcome]) -> Table:
+    """Return the table for a terminal."""
+    made = table("fault", "observed", "went on after", "leads", "verdict", right=[2, 3])
+    for one in outcomes:
+        made.add_row(one.fault, one.observed, went_on(one), f"{one.leads:,}", one.verdict)
+    return made
+
+
+def as_json(outcomes: Iterable[Outcome], machine: str, date: str) -> str:
+    """Return all figures, with the machine and the day."""
+    return json.dumps({"machine": machine, "date": date, "faults": [one.as_json() for one in outcomes]}, indent=2)
+
+
+def read_json(files: Iterable[Path]) -> list[Outcome]:
+    """Return the outcomes of earlier runs; of one fault the last one counts."""
+    found: dict[str, Outcome] = {}
+    for file in files:
+        for each in json.loads(file.read_text(encoding="utf-8"))["faults"]:
+            found[each["fault"]] = Outcome(**each)
+    return list(found.values())
+
+
+def markdown(outcomes: Sequence[Outcome], machine: str, date: str) -> str:
+    """Return the table of a page, with where and when it was made."""
+    rows = [HEAD, tuple("---" for _ in HEAD)]
+    rows += [(f"`{one.fault}`", one.promised, one.observed, went_on(one), one.verdict) for one in outcomes]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    leads = sum(one.leads for one in outcomes)
+    return "\n".join([*lines, "", f"{date}, {machine}; {leads:,} leads in all."])
+
+
+def write_between_marks(page: Path, text: str) -> None:
+    """Replace what stands between the marks of a page. Raises FaultFailed when the page has none."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise FaultFailed(f"{page} has no {BEGIN} ... {END} to write between")
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def machine() -> str:
+    """Return what to say of this machine: its processors, and their frequency where Linux tells."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
+            mhz = [float(line.rpartition(":")[2]) for line in lines if line.startswith("cpu MHz")]
+    except OSError:
+        mhz = []
+    speed = f" at {max(mhz) / 1000:.1f} GHz" if mhz else ""
+    return f"{os.cpu_count()} vCPUs{speed}, {platform.system()}"

@@ -1,0 +1,123 @@
+"""A large table to restore: so many entries after so many overwrites, then one worker that must have them all.
+
+The table is that of routed leads, 8 partitions. Its changelog is filled by a plain producer with what a worker would
+have written, round after round over the same keys; Kafka compacts meanwhile as it does in service.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+from confluent_kafka import Producer
+
+from console.cluster.ports import HOST
+from console.cluster.worker_process import WorkerProcess
+from console.faults.catalogue import Observed, alone
+from console.faults.failure import FaultFailed
+from console.faults.stand import Needs, Stand, stand
+from schemas.records import Routed
+from schemas.topics import changelog_topic
+from streams.metric_catalogue import ENTRIES
+from streams.partitioning import partition_of
+from streams.positions import table_key
+
+ENTRIES_DEFAULT, OVERWRITES_DEFAULT = 1_000_000, 10_000_000
+TABLE, STAGE = "routed", "routing"
+RECORDS_QUEUED_MAX = 200_000
+FLUSH_LIMIT_S = 60.0
+RESTORE_LIMIT_S = 240.0
+LOOK_EVERY_S = 0.1
+ANSWER_LIMIT_S = 5.0
+VALUES = 64
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What one restore took; `log_records` is what was left in the changelog when it began."""
+
+    entries: int
+    overwrites: int
+    written_s: float
+    log_records: int
+    ready_s: float
+    restored_s: float
+
+
+@alone
+def restore_large_table(
+    folder: Path, say: Callable[[str], None], entries: int = ENTRIES_DEFAULT, overwrites: int = OVERWRITES_DEFAULT
+) -> Observed:
+    """State comes back whole before the first record is processed, and within seconds."""
+    with stand(Needs(workers=0), folder, say) as here:
+        found = measure(here, entries, overwrites)
+    what = (
+        f"{found.entries:,} entries after {found.overwrites:,} overwrites, {found.log_records:,} records left in 8 "
+        f"partitions: there {found.restored_s:.1f} s after they were assigned, {found.ready_s:.1f} s after launch"
+    )
+    return Observed(what, found.restored_s, 0, f"all {found.entries:,} entries")
+
+
+def measure(here: Stand, entries: int, overwrites: int, name: str = "w1") -> Restored:
+    """Fill the changelog, start a worker, wait until it is ready with every entry. Raises FaultFailed."""
+    began = time.monotonic()
+    _fill(here, entries, overwrites)
+    written_s = time.monotonic() - began
+    topic = changelog_topic(STAGE)
+    bounds = here.way.reader.bounds(here.way.reader.partitions(topic))
+    left = sum(found.end - found.start for found in bounds.values())
+    began = time.monotonic()
+    worker = here.add_worker(name)
+    deadline, joined_s = began + RESTORE_LIMIT_S, 0.0
+    while not (answer := worker.readiness()).ready:
+        if not joined_s and answer.answer.get("partitions"):
+            joined_s = time.monotonic() - began
+        if time.monotonic() > deadline:
+            raise FaultFailed(f"the worker is not ready after {RESTORE_LIMIT_S:.0f} s: {'; '.join(answer.reasons)}")
+        here.cluster.round()
+        time.sleep(LOOK_EVERY_S)
+    ready_s = time.monotonic() - began
+    if (found := _entries(worker)) != entries:
+        raise FaultFailed(f"{found} entries were restored, not {entries}")
+    return Restored(entries, overwrites, round(written_s, 1), left, round(ready_s, 1), round(ready_s - joined_s, 1))
+
+
+def _fill(here: Stand, entries: int, overwrites: int) -> None:
+    """Write `entries` + `overwrites` records, round after round over the same keys."""
+    way = here.way
+    topic, count = changelog_topic(STAGE), way.settings.lead_partitions
+    producer = Producer(
+        way.address.client(
+            **{
+                "linger.ms": 50,
+                "compression.type": "lz4",
+                "batch.size": 1 << 18,
+                "queue.buffering.max.messages": RECORDS_QUEUED_MAX,
+                "enable.idempotence": True,
+            }
+        )
+    )
+    now_ms = way.clock.now_ms()
+    values = [way.codec.encode(Routed(1, number % count, number, now_ms + number)) for number in range(VALUES)]
+    places = [partition_of(f"lead-{number:08d}".encode(), count) for number in range(entries)]
+    for number in range(entries + overwrites):
+        key = table_key(TABLE, f"lead-{number % entries:08d}")
+        while True:
+            try:
+                producer.produce(way.address.prefix + topic, values[number % VALUES], key, places[number % entries])
+                break
+            except BufferError:
+                producer.poll(0.1)
+    if producer.flush(FLUSH_LIMIT_S):
+        raise FaultFailed("the changelog could not be written")
+
+
+def _entries(worker: WorkerProcess) -> int:
+    """Return how many entries of the stage the worker says that it has in memory."""
+    with urlopen(f"http://{HOST}:{worker.web_port}/metrics", timeout=ANSWER_LIMIT_S) as response:
+        lines = response.read().decode().splitlines()
+    wanted = f"{ENTRIES.name}{{"
+    return round(sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(wanted) and STAGE in line))

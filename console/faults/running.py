@@ -1,0 +1,104 @@
+"""Runs faults one after the other, each on a stand of its own, and says what was observed."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from console.cluster.problems import ClusterProblem
+from console.faults.catalogue import Fault, Observed
+from console.faults.failure import FaultFailed, NotHere
+from console.faults.load import Load
+from console.faults.stand import stand
+from console.faults.trial import Trial
+from console.faults.watch import Watch
+from schemas.errors import LeadflowError
+
+Kind = Literal["exact", "FAILED", "not run"]
+
+SAID_MAX = 12
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one fault. `recovered_s`: the longest silence of a partition concerned, None if not measured."""
+
+    fault: str
+    promised: str
+    observed: str
+    recovered_s: float | None
+    in_flight: int
+    leads: int
+    verdict: Kind
+    judged: str
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures by name."""
+        return asdict(self)
+
+
+def run(fault: Fault, folder: Path, say: Callable[[str], None] = lambda _: None) -> Outcome:
+    """Bring one fault about in `folder`, which is removed when all was well and kept when it was not.
+
+    Never raises for what the fault did: that is the outcome.
+    """
+    said: list[str] = []
+
+    def note(text: str) -> None:
+        said.append(text)
+        say(text)
+
+    began = time.monotonic()
+    try:
+        outcome = _run(fault, folder, note, began)
+    except NotHere as missing:
+        return _without(fault, "not run", str(missing), began)
+    except (FaultFailed, ClusterProblem, LeadflowError) as error:
+        told = "; ".join(said[-SAID_MAX:])
+        return _without(fault, "FAILED", f"{error} [{told}] (everything is kept in {folder})", began)
+    shutil.rmtree(folder, ignore_errors=True)
+    return outcome
+
+
+def _run(fault: Fault, folder: Path, say: Callable[[str], None], began: float) -> Outcome:
+    if fault.alone is not None:
+        found, in_flight = fault.alone(folder, say), 0
+    else:
+        found, in_flight = _tried(fault, folder, say)
+    return Outcome(
+        fault.name,
+        fault.promised,
+        found.what,
+        found.recovered_s,
+        in_flight,
+        found.leads,
+        "exact",
+        found.judged,
+        round(time.monotonic() - began, 1),
+    )
+
+
+def _tried(fault: Fault, folder: Path, say: Callable[[str], None]) -> tuple[Observed, int]:
+    """Run a scenario under load; return what was observed, and how many records were in flight."""
+    with (
+        stand(fault.needs, folder, say) as here,
+        Watch(here.way) as watch,
+        Load(here.way, fault.rate) as load,
+    ):
+        trial = Trial(here, load, watch)
+        trial.warm_up()
+        what = fault.scenario(trial) if fault.scenario is not None else ""
+        trial.drain()
+        judged = trial.judge()
+    longest_s = max((one.silence_s for one in trial.recoveries), default=None)
+    return Observed(what, longest_s, load.sent, judged), sum(one.in_flight for one in trial.recoveries)
+
+
+def _without(fault: Fault, verdict: Kind, why: str, began: float) -> Outcome:
+    seconds = round(time.monotonic() - began, 1)
+    return Outcome(fault.name, fault.promised, why, None, 0, 0, verdict, "", seconds)

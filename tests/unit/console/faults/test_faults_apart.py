@@ -1,0 +1,75 @@
+"""What the faults' harness computes by itself: silences, tables, hostile bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from console.faults.all_faults import CATALOGUE
+from console.faults.failure import FaultFailed
+from console.faults.hostile import hostile_records
+from console.faults.report import BEGIN, END, as_json, markdown, read_json, write_between_marks
+from console.faults.running import Outcome
+from console.faults.watch import Move, silence_s
+from schemas.codec import Codec
+from schemas.errors import Poison
+from schemas.records import LeadReceived
+
+OUTCOME = Outcome("zombie", "all | well", "it was", 1.25, 7, 1000, "exact", "0 lost", 12.0)
+
+
+def test_silence_is_from_the_last_output_before_to_the_first_one_appended_after() -> None:
+    moves = [Move(900, 9.0), Move(990, 9.9), Move(999, 10.2), Move(1500, 15.0)]
+    assert silence_s(moves, 1000, 10.0) == pytest.approx(5.0), "what was appended before and seen late is no recovery"
+
+
+def test_without_an_output_since_the_silence_is_not_over() -> None:
+    assert silence_s([Move(900, 9.0), Move(999, 10.2)], 1000, 10.0) is None
+
+
+def test_each_fault_has_a_promise_in_one_sentence() -> None:
+    assert all(fault.promised.endswith(".") and len(fault.promised) < 140 for fault in CATALOGUE.values())
+    assert len(CATALOGUE) >= 25
+
+
+def test_figures_survive_being_written(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    file.write_text(as_json([OUTCOME], "2 vCPUs", "2026-11-25"))
+    assert read_json([file]) == [OUTCOME]
+
+
+def test_of_two_runs_of_one_fault_the_later_one_counts(tmp_path: Path) -> None:
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    later = Outcome("zombie", "p", "later", 2.0, 1, 1, "exact", "", 1.0)
+    for file, outcome in zip(files, (OUTCOME, later), strict=True):
+        file.write_text(as_json([outcome], "", ""))
+    assert read_json(files) == [later]
+
+
+def test_the_table_is_written_between_the_marks_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nbehind\n")
+    write_between_marks(page, markdown([OUTCOME], "2 vCPUs", "2026-11-25"))
+    text = page.read_text()
+    assert text.startswith(f"before\n{BEGIN}\n| fault |")
+    assert text.endswith(f"1,000 leads in all.\n{END}\nbehind\n")
+    assert "| `zombie` | all \\| well | it was | 1.2 s | exact |" in text
+
+
+def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing")
+    with pytest.raises(FaultFailed, match="no <!-- faults"):
+        write_between_marks(page, "table")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_hostile_bytes_raise_poison_or_are_some_lead_and_nothing_else(seed: int) -> None:
+    codec = Codec()
+    for record in hostile_records(codec, 0, seed):
+        try:
+            found = codec.decode(record.value or b"")
+        except Poison:
+            continue
+        assert isinstance(found, LeadReceived), record.kind
