@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from schemas.errors import NeedsPerson, Unavailable
+from schemas.errors import EpochLost, NeedsPerson, Unavailable
 from streams.client import Client
 from streams.clock import Clock
 from streams.options import EngineOptions
@@ -23,6 +23,7 @@ class Checks:
         self._options = options
         self._counts = dict(counts)
         self._due_ms = clock.monotonic_ms()
+        self._far_off = False
         self._samples: deque[tuple[int, int]] = deque(maxlen=_CLOCK_SAMPLES)
         #: Topics of the catalogue that the broker does not have.
         self.missing: tuple[str, ...] = ()
@@ -39,6 +40,17 @@ class Checks:
         self._due_ms = now + self._options.check_every_ms
         self._check_counts()
         self._check_clock()
+
+    def confirm_clock(self) -> None:
+        """Let nothing be committed while the clock is far off; asked in each epoch, once its records are appended.
+
+        Raises EpochLost the first time, for the clock may just have been set; NeedsPerson when it stays so.
+        """
+        sample = self._client.append_time_ms()
+        off = 0 if sample is None else sample[1] - sample[0]
+        before, self._far_off = self._far_off, abs(off) >= self._options.clock_off_ms_exit
+        if self._far_off:
+            raise self._wrong_clock(off) if before else EpochLost(f"the clock is {off} ms off the broker's")
 
     def clock_off_ms(self) -> int | None:
         """Return how far the broker's clock is ahead of ours (negative: behind), None if not known yet."""
@@ -77,4 +89,7 @@ class Checks:
         self._samples.append(sample)
         off = self.clock_off_ms()
         if off is not None and len(self._samples) > 1 and abs(off) >= self._options.clock_off_ms_exit:
-            raise NeedsPerson(f"the clock is {off} ms off the broker's: set it right, then start the worker again")
+            raise self._wrong_clock(off)
+
+    def _wrong_clock(self, off_ms: int) -> NeedsPerson:
+        return NeedsPerson(f"the clock is {off_ms} ms off the broker's: set it right, then start the worker again")

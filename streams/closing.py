@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from schemas.errors import EpochLost, Unavailable
+from schemas.errors import EpochLost, NeedsPerson, Unavailable
 from schemas.records import Position, Record
 from streams.client import Client
 from streams.clock import Clock
@@ -25,8 +25,16 @@ class Closer:
     """Writes what an epoch has changed and commits it."""
 
     def __init__(
-        self, client: Client, encode: Encode, clock: Clock, options: EngineOptions, on_event: Listener
+        self,
+        client: Client,
+        encode: Encode,
+        clock: Clock,
+        options: EngineOptions,
+        on_event: Listener,
+        confirm_clock: Callable[[], None],
     ) -> None:
+        """Put the parts together; `confirm_clock` raises when nothing may be committed for the clock's sake."""
+        self._confirm_clock = confirm_clock
         self._client = client
         self._encode = encode
         self._clock = clock
@@ -94,12 +102,16 @@ class Closer:
             for output in epoch.outputs:
                 produce(*output)
             client.flush()
+            self._confirm_clock()
             self._confirm(epoch)
             if epoch.failure is None:
                 client.send_offsets(epoch.offsets(), epoch.metadata)
                 client.commit()
         except (EpochLost, Unavailable) as error:
             epoch.fail(Failure(EpochLost(str(error))))
+        except NeedsPerson:
+            client.abort()
+            raise
         if epoch.failure is not None:
             client.abort()
             return

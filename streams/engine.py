@@ -107,7 +107,7 @@ class Engine:
         self._followers = Followers(client)
         parts = (self._assignment, self._intake, self._suspects, self._rests)
         self._opener = Opener(client, stages, clock, options, *parts, on_event, self._mark)
-        self._closer = Closer(client, codec.encode, clock, options, on_event)
+        self._closer = Closer(client, codec.encode, clock, options, on_event, self._checks.confirm_clock)
         self._epoch: OpenEpoch | None = None
         self._hold_until_ms = 0
         self._counters = Counters()

@@ -188,7 +188,8 @@ class KafkaClient:
 
     def append_time_ms(self) -> tuple[int, int] | None:
         """Return (our clock, broker's append time) of a record appended in the last seconds, the nearer the better."""
-        return self._watch.sample()
+        samples = (self._producer.clock_sample, self._watch.sample())
+        return max((sample for sample in samples if sample is not None), key=lambda at: at[1], default=None)
 
     def close(self) -> None:
         """See the seam."""

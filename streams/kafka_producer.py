@@ -17,12 +17,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as RawPartition
 
 from config.kafka import KafkaSettings, producer_options
 from schemas.errors import EpochLost, LeadflowError, StateInDoubt, Unavailable
 from streams.client import GroupMetadata, Headers
+from streams.kafka_admin import closest
 from streams.kafka_errors import CONNECTION, at_commit, before_commit, error_in, is_fatal, log
 from streams.watchdog import Watchdog
 
@@ -57,6 +58,9 @@ class KafkaProducer:
         self._gave_up_slow = False
         self._dead: LeadflowError | None = None
         self.refused: dict[str, str] = {}
+        self._began_ms, self._stamp_ms = 0, 0
+        #: Our clock and the broker's append time of a record of the last flushed epoch, ms UTC.
+        self.clock_sample: tuple[int, int] | None = None
         self.send: Any = None
 
     # --- an epoch, in order ----------------------------------------------------------------------------------
@@ -74,6 +78,7 @@ class KafkaProducer:
         except KafkaException as problem:
             raise self._not_committed(problem.args[0], "begin") from None
         self._began = time.monotonic()
+        self._began_ms, self._stamp_ms = time.time_ns() // 1_000_000, 0
 
     def produce(self, topic: str, value: bytes | None, key: bytes | None, partition: int, headers: Headers) -> None:
         """Queue a record. Raises EpochLost when it cannot be queued."""
@@ -93,6 +98,9 @@ class KafkaProducer:
         self._watchdog.arm("flush", self._settings.deadline_ms / 1000)
         left = self._serve("flush", lambda: self._handle.flush(self._settings.deadline_ms / 2000))
         self._raise_if_dead()
+        if self._stamp_ms:
+            now_ms = time.time_ns() // 1_000_000
+            self.clock_sample = (closest(self._stamp_ms, self._began_ms, now_ms), self._stamp_ms)
         if self.refused:
             raise self._lost("error", "refused: " + ", ".join(f"{t} ({e})" for t, e in self.refused.items()))
         if left:
@@ -205,7 +213,11 @@ class KafkaProducer:
         log.info("producer: %s %s", error.name(), error.str())
 
     def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
-        if error is not None and error.code() != KafkaError._PURGE_QUEUE:
+        if error is None:
+            if not self._stamp_ms:
+                kind, stamp_ms = message.timestamp()
+                self._stamp_ms = stamp_ms if kind == TIMESTAMP_LOG_APPEND_TIME else 0
+        elif error.code() != KafkaError._PURGE_QUEUE:
             self.refused[message.topic()] = error.name()
 
     # --- ends ------------------------------------------------------------------------------------------------

@@ -107,3 +107,27 @@ def test_a_clock_a_little_off_is_ready() -> None:
 def test_a_clock_a_minute_off_needs_a_person(ahead_ms: int) -> None:
     with pytest.raises(NeedsPerson, match="ms off the broker's"):
         ticked(ahead_ms)
+
+
+@pytest.mark.parametrize("ahead_ms", [60_000, -86_400_000])
+def test_nothing_is_committed_while_the_clock_is_a_minute_off(ahead_ms: int) -> None:
+    world = World(partitions=1)
+    world.broker.clock_ahead_ms = ahead_ms
+    worker = world.worker()
+    world.send("a", "k")
+    with pytest.raises(NeedsPerson, match="ms off the broker's"):
+        world.settle(worker)
+    assert world.out() == []
+    assert world.offsets() == {}
+
+
+def test_a_clock_that_jumps_under_a_running_worker_commits_nothing_more() -> None:
+    world = World(partitions=1)
+    worker = world.worker()
+    world.send("a", "k")
+    world.settle(worker)
+    world.broker.clock_ahead_ms = 86_400_000
+    world.send("a", "k")
+    with pytest.raises(NeedsPerson, match="ms off the broker's"):
+        world.settle(worker)
+    assert world.out() == ["k=1"]
