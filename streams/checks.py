@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from schemas.errors import EpochLost, NeedsPerson, Unavailable
+from schemas.errors import EpochLost, NeedsPerson, StateInDoubt, Unavailable
 from streams.client import Client
 from streams.clock import Clock
 from streams.options import EngineOptions
@@ -24,6 +24,7 @@ class Checks:
         self._counts = dict(counts)
         self._due_ms = clock.monotonic_ms()
         self._far_off = False
+        self._member_at_ms = clock.monotonic_ms()
         self._samples: deque[tuple[int, int]] = deque(maxlen=_CLOCK_SAMPLES)
         #: Topics of the catalogue that the broker does not have.
         self.missing: tuple[str, ...] = ()
@@ -51,6 +52,23 @@ class Checks:
         before, self._far_off = self._far_off, abs(off) >= self._options.clock_off_ms_exit
         if self._far_off:
             raise self._wrong_clock(off) if before else EpochLost(f"the clock is {off} ms off the broker's")
+
+    def membership(self, is_member: bool) -> None:
+        """Look whether the group counts us in; told after each poll.
+
+        librdkafka may wait for ever for a coordinator that it has lost (its issues 5511, 5456), and says nothing.
+        Raises StateInDoubt when that lasts although the cluster answers: a new process joins at once.
+        """
+        now = self._clock.monotonic_ms()
+        if is_member:
+            self._member_at_ms = now
+        elif now - self._member_at_ms >= self._options.no_member_ms_exit:
+            out_ms, self._member_at_ms = now - self._member_at_ms, now
+            try:
+                self._client.partition_counts(self._counts)
+            except Unavailable:
+                return
+            raise StateInDoubt(f"not a member of the group for {out_ms // 1000} s, although the cluster answers")
 
     def clock_off_ms(self) -> int | None:
         """Return how far the broker's clock is ahead of ours (negative: behind), None if not known yet."""

@@ -160,6 +160,7 @@ class Engine:
         self._opener.poll(min(timeout_s, hold_s) if hold_s else timeout_s, patient=hold_s > 0)
         metadata = self._client.group_metadata()
         self._readiness.member = metadata.is_member
+        self._checks.membership(metadata.is_member)
         if followed:
             self._assignment.settle()
         if not followed or not metadata.is_member or self._clock.monotonic_ms() < self._hold_until_ms:

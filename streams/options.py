@@ -33,6 +33,9 @@ class EngineOptions:
     #: Clock difference to the broker at which the worker is not ready, and at which it exits with 78.
     clock_off_ms_ready: int = 2000
     clock_off_ms_exit: int = 60_000
+    #: Not counted in by the group for so long, while the cluster answers: the process ends with 70. A rebalance waits
+    #: for a member that hangs at most as long as that one's watchdog lets it (45 s).
+    no_member_ms_exit: int = 60_000
     #: How often the clock and the pinned partition counts are checked.
     check_every_ms: int = 10_000
     dead_letters: DeadLetterLimits = field(default_factory=DeadLetterLimits)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
-from schemas.errors import NeedsPerson
+from schemas.errors import NeedsPerson, StateInDoubt, Unavailable
 from schemas.records import Credit
+from streams.client import GroupMetadata
 from streams.engine import Engine
 from streams.options import EngineOptions
 from streams.positions import changelog_topic, table_key
 from streams.stage import TopicPartition
-from tests.simulation.rig import CODEC, Counting, Crash, Passing, World
+from tests.simulation.rig import CODEC, Counting, Crash, Passing, Worker, World
 
 A0, A1 = TopicPartition("a", 0), TopicPartition("a", 1)
 CHANGELOG0 = TopicPartition(changelog_topic("routing"), 0)
@@ -361,3 +362,35 @@ def test_a_table_value_that_cannot_be_read_stops_the_partition_and_blames_no_rec
     assert "table counts holds a value that cannot be read" in stopped(worker.engine)["routing", 0]
     assert not world.dead("a")
     assert "k1=3" in world.out()
+
+
+def outside(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the group not count the worker in, as after a coordinator that librdkafka has lost for good."""
+    monkeypatch.setattr(worker.client, "group_metadata", lambda: GroupMetadata(-1, ""))
+
+
+def test_a_worker_that_the_group_does_not_take_back_ends_and_is_restarted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = world.worker("w1")
+    world.settle(worker)
+    outside(worker, monkeypatch)
+    world.clock.advance(59_000)
+    world.settle(worker)
+    world.clock.advance(2_000)
+    with pytest.raises(StateInDoubt, match="not a member of the group for 61 s"):
+        worker.run()
+
+
+def test_a_worker_waits_for_a_cluster_that_is_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = world.worker("w1")
+    world.settle(worker)
+    outside(worker, monkeypatch)
+
+    def away(_: Iterable[str]) -> dict[str, int]:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(worker.client, "partition_counts", away)
+    world.clock.advance(600_000)
+    world.settle(worker)
+    assert not worker.engine.state().ready
