@@ -34,7 +34,8 @@ IN_FLIGHT_MIN = 3
 #: What flows through without a fault, generously: more than this is the backlog of an earlier one.
 BACKLOG_S = 2.5
 IN_FLIGHT_LIMIT_S = 60.0
-GO_ON_LIMIT_S = 90.0
+#: More than the 60 s after which a worker that its group does not take back ends.
+GO_ON_LIMIT_S = 100.0
 DRAIN_LIMIT_S = 120.0
 #: A partition that was silent for longer before a fault says nothing about how long the fault lasted.
 LIVELY_S = 2.0
@@ -134,7 +135,9 @@ class Trial:
     ) -> Recovery:
         """Wait until every partition concerned has moved since the moment, and more records have ended; note it."""
         lively = self._lively(moment)
-        concerned = lively if of is None else lively & set(of)
+        concerned = lively & set(of or ()) or lively
+        if not concerned:
+            raise FaultFailed(f"nothing had come out just before {what}")
         ended = self.watch.ended
         self.wait(lambda: not self.still(concerned, moment), GO_ON_LIMIT_S, f"not all partitions went on after {what}")
         self.wait(lambda: self.watch.ended > ended + in_flight, GO_ON_LIMIT_S, f"work did not go on after {what}")
