@@ -22,6 +22,8 @@ class StatusView:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._closed: dict[str, BuyerStatus] = {}
+        #: Grows with every record taken: as long as it is the same, nothing has changed but the time.
+        self.changes = 0
         self.problem = ""
 
     def apply(self, message: Message) -> None:
@@ -29,6 +31,7 @@ class StatusView:
 
         Never fails: a record that cannot be read leaves what was known, and `problem` says so until the next good one.
         """
+        self.changes += 1
         if message.value is None:
             self._closed.pop((message.key or b"").decode(errors="replace"), None)
             return
@@ -47,9 +50,10 @@ class StatusView:
         """Whether the contract may be asked now."""
         return self.closing(contract_id, now_ms) is None
 
-    def all_open(self, contract_ids: Sequence[str]) -> bool:
-        """Whether no status closes any of these contracts, whatever the time; False says nothing yet."""
-        return self._closed.keys().isdisjoint(contract_ids)
+    def maybe_closed(self, contract_ids: Sequence[str]) -> list[str]:
+        """Return those of these contracts, in their order, that a status closes at some time: ask `closing` of them."""
+        closed = self._closed
+        return [contract_id for contract_id in contract_ids if contract_id in closed] if closed else []
 
     def closing(self, contract_id: str, now_ms: int) -> BuyerStatus | None:
         """Return the status that closes this contract now, or None.

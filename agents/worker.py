@@ -7,6 +7,7 @@ app = make_app(settings)         the Faust app around both; `faust -A agents.wor
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -44,6 +45,9 @@ from streams.metrics import Metrics, Sample
 from streams.options import EngineOptions
 from streams.stage import Stage
 from streams.web import SchemaShelf
+
+#: Objects made and not gone before the youngest are looked at, and how many such looks make one at the older ones.
+GC_THRESHOLDS = (100_000, 50, 100)
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -227,7 +231,18 @@ def main(name: str) -> int:
     configure_logs(settings.log_level)
     worker = FaustWorker(make_app(settings), override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it would write into the log
+    _collect_rarely()
     return int(worker.execute_from_commandline() or 0)
+
+
+def _collect_rarely() -> None:
+    """Look for cycles rarely, and never among what is loaded by now: it cost a seventh of the CPU of each lead.
+
+    What leads leave behind has no cycles (records are frozen and not tracked) and goes by its reference count.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def __getattr__(name: str) -> Any:

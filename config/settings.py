@@ -123,7 +123,7 @@ class Settings(BaseSettings):
         description="How often a worker says that it lives.",
     )
     epoch_records_max: int = Field(
-        1000, ge=1, le=100_000, title="1 to 100000", description="Most records in one transaction."
+        3000, ge=1, le=100_000, title="1 to 100000", description="Most records in one transaction."
     )
     linger_ms_max: int = Field(
         5, ge=0, le=1000, title="0 to 1000", description="Longest wait for more records once some are there."

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from schemas import records
 from schemas.avro_files import current_ids, fingerprint, record_names, self_contained
-from schemas.compiled import BROKEN, compile_reader, compile_writer
+from schemas.compiled_readers import BROKEN, compile_reader
+from schemas.compiled_writers import compile_writer
 from schemas.errors import Undecodable, UnknownSchema
 from schemas.recent import Recent
 from schemas.records import LeadReceived, LeadSold, Record, RightUnfilled

@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 
-#: Entries of one generation; two are kept. Two epochs of each stage are in flight at most.
-GENERATION_MAX = 2048
+#: Entries of one generation; two are kept. Two epochs of each stage are in flight at most, a fifth of each is leads.
+GENERATION_MAX = 6144
 
 
 class Recent(Generic[K, V]):

@@ -9,8 +9,11 @@ from __future__ import annotations
 import msgspec
 
 
-class Record(msgspec.Struct, frozen=True):
-    """Base of everything that is written to a topic; its class name is its Avro name."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """Base of everything that is written to a topic; its class name is its Avro name.
+
+    Frozen values of frozen values have no cycles, so the collector need not look at them (`gc=False`).
+    """
 
 
 # --- what upstream systems produce -------------------------------------------------------------------------

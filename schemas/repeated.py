@@ -82,19 +82,17 @@ class Remembered(dict[Any, bytes]):
         return written
 
 
-def list_writer(write_item: Writer) -> Writer:
-    """Return `write(items, append)` that writes one block with its size and remembers the bytes of items."""
+def list_writer(write_item: Writer) -> Callable[[Sequence[Any]], bytes]:
+    """Return what writes a list as one block with its size, and remembers the bytes of items."""
     remembered = Remembered(write_item)
 
-    def write(items: Sequence[Any], append: Append) -> None:
-        if items:
-            block = b"".join([remembered[item] for item in items])
-            append(varints.write_count(len(items)))
-            append(varints.write_length(len(block)))
-            append(block)
-        append(b"\0")
+    def written(items: Sequence[Any]) -> bytes:
+        if not items:
+            return b"\0"
+        block = b"".join([remembered[item] for item in items])
+        return b"".join((varints.write_count(len(items)), varints.write_length(len(block)), block, b"\0"))
 
-    return write
+    return written
 
 
 def _read_list(value: bytes, position: int, read_item: Reader) -> tuple[tuple[Any, ...], int]:

@@ -6,29 +6,35 @@ A route holds up to fifty candidates, and an owner looks at one or two of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import Final, overload
 
-from schemas.compiled import BROKEN
+from schemas.codec import own_reader, own_writer
+from schemas.compiled_readers import BROKEN
 from schemas.errors import Undecodable
 from schemas.records import Candidate
-from schemas.repeated import Reader
-from schemas.varints import read_block
+from schemas.repeated import Remembered
+from schemas.varints import read_block, write_count, write_length
+
+_READ: Final = own_reader("Candidate")
 
 
 class Route(Sequence[Candidate]):
     """The candidates of one list in Avro's form, `written` with its end mark; equal to any sequence of the same.
 
-    `seen` are all of them, if they are known. Looking at a candidate raises Undecodable when the bytes are no list of
-    candidates.
+    `known`, if the bytes need not be asked: how many there are, the first, and the position behind it. Looking at a
+    candidate raises Undecodable when the bytes are no list of candidates.
     """
 
-    __slots__ = ("_at", "_count", "_read", "_seen", "written")
+    __slots__ = ("_at", "_count", "_seen", "written")
 
-    def __init__(self, written: bytes, read_candidate: Reader, seen: Sequence[Candidate] = ()) -> None:
+    def __init__(self, written: bytes, known: tuple[int, Candidate, int] | None = None) -> None:
         self.written = written
-        self._read = read_candidate
-        self._count, self._at = (len(seen), 0) if seen else read_block(written, 0)
-        self._seen = list(seen)
+        self._seen: list[Candidate] = []
+        if known is None:
+            self._count, self._at = read_block(written, 0)
+        else:
+            self._count, first, self._at = known
+            self._seen.append(first)
 
     def __len__(self) -> int:
         return self._count
@@ -64,7 +70,29 @@ class Route(Sequence[Candidate]):
 
     def _read_next(self) -> None:
         try:
-            candidate, self._at = self._read(self.written, self._at)
+            candidate, self._at = _READ(self.written, self._at)
         except BROKEN:
             raise Undecodable(f"candidate {len(self._seen)} of a route of {self._count} cannot be read") from None
         self._seen.append(candidate)
+
+
+class Pool:
+    """Candidates with their bytes at hand, from which routes are put together in any order. Immutable."""
+
+    __slots__ = ("_written", "candidates")
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self.candidates = candidates
+        self._written = [_WRITTEN[candidate] for candidate in candidates]
+
+    def route(self, order: Sequence[int]) -> Route:
+        """Return the route of these candidates, named by their places in the pool; at least one."""
+        written, first = self._written, order[0]
+        block = b"".join([written[place] for place in order])
+        head = write_count(len(order)) + write_length(len(block))
+        known = (len(order), self.candidates[first], len(head) + len(written[first]))
+        return Route(b"".join((head, block, b"\0")), known)
+
+
+#: The bytes of candidates: there are as many as the lines of all price lists.
+_WRITTEN: Final = Remembered(own_writer("Candidate"))

@@ -19,12 +19,13 @@ import msgspec
 
 from schemas.avro_files import self_contained
 from schemas.codec import FRAME_BYTES, TYPES, Codec, frame_of, own_reader, own_writer
-from schemas.compiled import BROKEN, compile_reader, compile_writer
+from schemas.compiled_readers import BROKEN, compile_reader
+from schemas.compiled_writers import compile_writer
 from schemas.errors import Undecodable
 from schemas.recent import Recent
 from schemas.records import Candidate, Lead, LeadScored, LeadUnique, Offer, Record, Reroute, Right, Score, Slip, Step
 from schemas.repeated import Reader, Remembered, Writer, sized_end
-from schemas.route import Route
+from schemas.route import Pool, Route
 
 R = TypeVar("R", bound=Record)
 
@@ -68,7 +69,6 @@ class Slips:
         self._read_right, self._write_right = _middle("Offer", "right")
         self._read_route, self._write_route = _middle("Offer", "route")
         self._read_standing, self._write_standing = _middle("Offer", "position", "trace")
-        self._read_candidate = own_reader("Candidate")
         self._read_reroute, self._write_reroute = _middle("Reroute", "right", "trace")
         self._slips: Recent[bytes, tuple[bytes, Slip]] = Recent()
         self._heads: Recent[bytes, tuple[bytes, Slip, Score]] = Recent()
@@ -171,7 +171,7 @@ class Slips:
     ) -> bytes:
         """Return a framed Offer."""
         if not isinstance(route, Route):
-            route = Route(_written(self._write_route, route), self._read_candidate, route)
+            route = Pool(route).route(range(len(route))) if route else Route(_written(self._write_route, route))
         parts = [self._frame["Offer"], head_bytes]
         self._write_right(right, parts.append)
         parts.append(route.written)
@@ -238,7 +238,7 @@ class Slips:
         """Return the route and where it ends: unread if its end is known, else read."""
         end = sized_end(value, start)
         if end:
-            return Route(value[start:end], self._read_candidate), end
+            return Route(value[start:end]), end
         (route,), end = self._read_route(value, start)
         return route, end
 

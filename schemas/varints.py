@@ -6,6 +6,7 @@ a byte above 127 says that another follows (Avro 1.12, "Binary encoding").
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct as Packed
 
 LONG_BYTES_MAX = 10
@@ -86,6 +87,8 @@ def write_long(number: int) -> bytes:
     if not -LONG_MAX - 1 <= number <= LONG_MAX:
         raise OverflowError("a number beyond 64 bits")
     rest = (number << 1) ^ (number >> 63)
+    if 1 << 14 <= rest < 1 << 21:  # most offsets
+        return bytes((rest & 127 | 128, rest >> 7 & 127 | 128, rest >> 14))
     out = bytearray()
     while rest > 127:
         out.append(rest & 127 | 128)
@@ -101,15 +104,6 @@ def write_int(number: int) -> bytes:
     return write_long(number)
 
 
-def write_time(number: int, times: dict[int, bytes]) -> bytes:
-    """Return the number's bytes and remember them."""
-    written = write_long(number)
-    if len(times) >= TIMES_MAX:
-        times.clear()
-    times[number] = written
-    return written
-
-
 def write_count(items: int) -> bytes:
     """Return what stands before a block that carries its size: the negative number of its items."""
     return SHORT_COUNTS[items] if items < len(SHORT_COUNTS) else write_long(-items)
@@ -123,3 +117,25 @@ def write_length(length: int) -> bytes:
 #: The bytes of 0 to SHORT - 1, and of the counts of blocks up to the longest route, ready.
 SHORT_NUMBERS = tuple(write_long(number) for number in range(SHORT))
 SHORT_COUNTS = tuple(write_long(-number) for number in range(64))
+
+
+class Numbers(dict[int, bytes]):
+    """The bytes of numbers, by `numbers[number]`: small ones are ready, any other is written when it is asked for."""
+
+    def __init__(self, write: Callable[[int], bytes]) -> None:
+        super().__init__((number, write(number)) for number in range(SHORT))
+        self._write = write
+
+    def __missing__(self, number: int) -> bytes:
+        return self._write(number)
+
+
+class Times(dict[int, bytes]):
+    """The bytes of times, by `times[number]`, remembered. Bounded."""
+
+    def __missing__(self, number: int) -> bytes:
+        written = write_long(number)
+        if len(self) >= TIMES_MAX:
+            self.clear()
+        self[number] = written
+        return written

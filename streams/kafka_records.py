@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from operator import itemgetter
 from typing import Any
@@ -78,14 +78,15 @@ class RecordReader:
             map(self._plain.__getitem__, map(_topic, raws)),
             map(_partition, raws),
             map(_offset, raws),
-            map(_second, map(_timestamp, raws)),
+            self._times(raws),
             map(_key, raws),
             map(_value, raws),
             [tuple(headers) if headers else () for headers in map(_headers, raws)],
             strict=True,
         )
-        messages = list(map(tuple.__new__, repeat(Message), columns))  # column by column: half of a loop's cost
-        return messages if self._map_ms is None else self._mapped(messages, self._map_ms)
+        return list(map(tuple.__new__, repeat(Message), columns))  # column by column: half of a loop's cost
 
-    def _mapped(self, messages: list[Message], map_ms: Callable[[int], int]) -> list[Message]:
-        return [message._replace(timestamp_ms=map_ms(message.timestamp_ms)) for message in messages]
+    def _times(self, raws: Sequence[Any]) -> Iterator[int]:
+        """Return the broker's times, in pretended time where it is pretended."""
+        times = map(_second, map(_timestamp, raws))
+        return times if self._map_ms is None else map(self._map_ms, times)

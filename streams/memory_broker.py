@@ -15,7 +15,7 @@ from streams.client import GroupMetadata, Headers
 from streams.clock import Clock
 from streams.memory_group import MemoryGroup
 from streams.memory_log import PartitionLog, Transaction, TransactionStatus
-from streams.murmur2 import partition_of
+from streams.partitioning import partition_of
 from streams.stage import Message, TopicPartition
 
 
@@ -51,6 +51,7 @@ class MemoryBroker:
         self._session_ms = session_ms
         self._rebalance_ms = rebalance_ms
         self._topics: dict[str, list[PartitionLog]] = {}
+        self._counts: dict[str, int] = {}
         self._groups: dict[str, MemoryGroup] = {}
         self._producers: dict[str, _Producer] = {}
         #: Decided transactions, each with the partitions and groups (by name) that have no marker of it yet.
@@ -63,14 +64,15 @@ class MemoryBroker:
         if topic in self._topics:
             raise ValueError(f"topic {topic} exists")
         self._topics[topic] = [PartitionLog(TopicPartition(topic, number)) for number in range(partitions)]
+        self._counts[topic] = partitions
 
     def delete_topic(self, topic: str) -> None:
         """Drop a topic with everything in it."""
-        del self._topics[topic]
+        del self._topics[topic], self._counts[topic]
 
     def counts(self) -> dict[str, int]:
         """Return the number of partitions of each topic."""
-        return {topic: len(logs) for topic, logs in self._topics.items()}
+        return dict(self._counts)
 
     def log(self, partition: TopicPartition) -> PartitionLog:
         """Return a partition's log; raises KeyError when there is none."""
@@ -229,6 +231,5 @@ class MemoryBroker:
                 self._complete(transaction, lambda place: True)
                 producer.epoch += 1
                 producer.timed_out = True
-        counts = self.counts()
         for group in self._groups.values():
-            group.expire(now, counts)
+            group.expire(now, self._counts)

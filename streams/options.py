@@ -11,8 +11,9 @@ from streams.dead_letters import DeadLetterLimits
 class EngineOptions:
     """Limits and waits of one engine; all positive."""
 
-    #: Records of one epoch: 200 cost 30 % throughput, and the transaction must stay far below `epoch_slow_ms`.
-    epoch_records_max: int = 1000
+    #: Records of one epoch. A transaction costs by the partitions that it touches, with one record or with many, so
+    #: a backlog is taken in large steps; but it must stay far below `epoch_slow_ms`, and live leads wait behind it.
+    epoch_records_max: int = 3000
     #: Longest wait for more records once some are there; 0 = never wait.
     linger_ms_max: int = 5
     #: Fewer records than this are not worth a wait: a quiet worker answers at once.

@@ -7,13 +7,15 @@ with one price, the stakes of each set of contracts that has met, and who accept
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from agents.routing.pick import Picks, Stakes, is_plain, pick_by_buyer, pick_by_stakes, stakes_of
 from agents.status_view import StatusView, skip_step
 from config.plan.compiled import CompiledCampaign, CompiledContract, CompiledPlan
 from schemas.reasons import CAPPED, Reason
-from schemas.records import BuyerStatus, Candidate, Slip, Step
+from schemas.records import Candidate, Slip, Step
+from schemas.route import Pool
 
 #: Most skips written into a trace. Every reason is kept once, so that the sum of them stays true.
 SKIPS_MAX: Final = 50
@@ -34,7 +36,10 @@ class Lineup:
     are the candidates of the others, and `value_minor` the highest of their prices.
     """
 
-    __slots__ = ("_plain", "_stakes", "candidates", "contracts", "fixed", "ids", "value_minor", "varying")
+    __slots__ = (
+        *("_plain", "_stakes", "_values_in", "_without", "candidates", "contracts", "fixed", "ids", "pool"),
+        *("value_minor", "varying"),
+    )
 
     def __init__(self, contracts: Contracts) -> None:
         self.contracts = contracts
@@ -43,8 +48,28 @@ class Lineup:
         self.fixed = tuple([candidate for candidate in self.candidates if candidate is not None])
         self.varying = len(self.fixed) < len(contracts)
         self.value_minor = max((candidate.price_minor for candidate in self.fixed), default=0)
+        self.pool = Pool(self.fixed)
         self._plain = is_plain(contracts)
         self._stakes: dict[int, Stakes] = {}
+        self._without: dict[frozenset[str], Lineup] = {}
+        self._values_in = itemgetter(*self.ids) if len(self.ids) > 1 else None
+
+    def values_in(self, values: Mapping[str, float]) -> tuple[float, ...]:
+        """Return what a mapping by contract holds for each, in their order. Raises KeyError."""
+        if self._values_in is None:
+            return tuple([values[contract_id] for contract_id in self.ids])
+        found: tuple[float, ...] = self._values_in(values)
+        return found
+
+    def without(self, closed: frozenset[str]) -> Lineup:
+        """Return the lineup of all but these contracts; the same object for the same question."""
+        lineup = self._without.get(closed)
+        if lineup is None:
+            if len(self._without) >= _LINEUPS_MAX // 16:
+                self._without.clear()
+            rest = tuple([contract for contract in self.contracts if contract.contract_id not in closed])
+            lineup = self._without[closed] = Lineup(rest)
+        return lineup
 
     def pick(self, credits: Sequence[float], rights: int) -> Picks:
         """Pick for the rights of a lead; `credits` in the order of the contracts."""
@@ -63,10 +88,15 @@ class Field(NamedTuple):
     """
 
     lineup: Lineup
-    candidates: Sequence[Candidate]
+    pool: Pool
     skipped: Sequence[Step]
     accepting: int
     value_minor: int
+
+    @property
+    def candidates(self) -> Sequence[Candidate]:
+        """The candidates of the lineup's contracts, in their order."""
+        return self.pool.candidates
 
 
 class Market:
@@ -78,7 +108,9 @@ class Market:
         self._candidates: dict[tuple[str, int, str], Candidate] = {}
         self._lineups: dict[tuple[str, ...], Lineup] = {}
         self._met: dict[int, Lineup] = {}
-        self._skips: dict[str, tuple[BuyerStatus, Step]] = {}
+        #: The fields of this moment: of what the view knew when, and of one time.
+        self._fields: dict[Lineup, Field] = {}
+        self._moment: tuple[StatusView | None, int, int] = (None, -1, -1)
 
     def field(self, slip: Slip, grade: str, view: StatusView, now_ms: int) -> Field:
         """Return who may be asked for this lead now, by what the view knows (P1)."""
@@ -86,19 +118,14 @@ class Market:
         accepting = self.campaign.eligible(values, grade)
         if slip.test:
             return self._field_of_test(accepting, view, now_ms)
+        if self._moment != (view, view.changes, now_ms):
+            self._fields.clear()
+            self._moment = (view, view.changes, now_ms)
         lineup = self._lineup_of(accepting)
-        candidates, value_minor = self._priced(lineup, values, grade)
-        if view.all_open(lineup.ids):
-            return Field(lineup, candidates, (), len(accepting), value_minor)
-        statuses = [view.closing(contract_id, now_ms) for contract_id in lineup.ids]
-        places = [place for place, status in enumerate(statuses) if status is None]
-        return Field(
-            self._lineup([accepting[place] for place in places]),
-            [candidates[place] for place in places],
-            _bounded([self._skip(status, now_ms) for status in statuses if status is not None]),
-            len(accepting),
-            value_minor,
-        )
+        field = self._fields.get(lineup)
+        if field is None:
+            field = self._fields[lineup] = _field_of(lineup, view, now_ms)
+        return self._priced(field, accepting, values, grade) if lineup.varying else field
 
     def _field_of_test(self, accepting: Contracts, view: StatusView, now_ms: int) -> Field:
         """Return who may be asked for a test lead: only who accepts tests, at price 0, whatever its caps."""
@@ -113,8 +140,8 @@ class Market:
                 skipped.append(skip_step(status, now_ms))
             else:
                 asked.append(contract)
-        candidates = [self._candidate(contract, *TEST_PRICE) for contract in asked]
-        return Field(self._lineup(asked), candidates, _bounded(skipped), len(accepting), 0)
+        pool = Pool([self._candidate(contract, *TEST_PRICE) for contract in asked])
+        return Field(self._lineup(tuple(asked)), pool, _bounded(skipped), len(accepting), 0)
 
     def _lineup_of(self, accepting: Contracts) -> Lineup:
         """Return the lineup of an answer; the index of the plan gives the same object for the same answer."""
@@ -125,24 +152,20 @@ class Market:
             lineup = self._met[id(accepting)] = Lineup(accepting)
         return lineup
 
-    def _lineup(self, contracts: Sequence[CompiledContract]) -> Lineup:
+    def _lineup(self, contracts: Contracts) -> Lineup:
         ids = tuple([contract.contract_id for contract in contracts])
         lineup = self._lineups.get(ids)
         if lineup is None:
             if len(self._lineups) >= _LINEUPS_MAX:
                 self._lineups.clear()
-            lineup = self._lineups[ids] = Lineup(tuple(contracts))
+            lineup = self._lineups[ids] = Lineup(contracts)
         return lineup
 
-    def _priced(self, lineup: Lineup, values: Mapping[str, str], grade: str) -> tuple[Sequence[Candidate], int]:
-        """Return the candidates at the prices for these values, and the highest price."""
-        if not lineup.varying:
-            return lineup.fixed, lineup.value_minor
-        candidates = [
-            candidate or self._candidate(contract, *contract.price(values, grade))
-            for contract, candidate in zip(lineup.contracts, lineup.candidates, strict=True)
-        ]
-        return candidates, max([candidate.price_minor for candidate in candidates])
+    def _priced(self, field: Field, accepting: Contracts, values: Mapping[str, str], grade: str) -> Field:
+        """Return the field with the candidates at the prices for these values."""
+        prices = {contract.contract_id: contract.price(values, grade) for contract in accepting}
+        pool = Pool([self._candidate(contract, *prices[contract.contract_id]) for contract in field.lineup.contracts])
+        return field._replace(pool=pool, value_minor=max(price for price, _ in prices.values()))
 
     def _candidate(self, contract: CompiledContract, price_minor: int, rule: str) -> Candidate:
         """Return the candidate; there are as many as the contracts' price lists have lines."""
@@ -153,18 +176,25 @@ class Market:
             self._candidates[key] = candidate
         return candidate
 
-    def _skip(self, status: BuyerStatus, now_ms: int) -> Step:
-        """Return the line of the trace, the same object for all leads of an epoch."""
-        known = self._skips.get(status.contract_id)
-        if known is None or known[0] is not status or known[1].at != now_ms:
-            known = self._skips[status.contract_id] = (status, skip_step(status, now_ms))
-        return known[1]
-
 
 def markets_of(plan: CompiledPlan) -> dict[str, Market]:
     """Return the markets of a plan by campaign id."""
     tests_taken_by = frozenset(buyer.id for buyer in plan.plan.buyers if buyer.tests)
     return {campaign_id: Market(campaign, tests_taken_by) for campaign_id, campaign in plan.campaigns.items()}
+
+
+def _field_of(lineup: Lineup, view: StatusView, now_ms: int) -> Field:
+    """Return the field of all leads of one moment that the same contracts accept; prices that vary are open."""
+    closing = [
+        status
+        for contract_id in view.maybe_closed(lineup.ids)
+        if (status := view.closing(contract_id, now_ms)) is not None
+    ]
+    if not closing:
+        return Field(lineup, lineup.pool, (), len(lineup.ids), lineup.value_minor)
+    opened = lineup.without(frozenset([status.contract_id for status in closing]))
+    steps = _bounded([skip_step(status, now_ms) for status in closing])
+    return Field(opened, opened.pool, steps, len(lineup.ids), lineup.value_minor)
 
 
 def _only_candidate(contract: CompiledContract) -> Candidate | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from agents.endings import reason_of_right
 from agents.routing.eligible import Field
 from agents.routing.pick import Picks
 from schemas.reasons import Reason
-from schemas.records import Candidate, Right
+from schemas.records import Right
+from schemas.route import Pool, Route
 
 #: Most contracts that a right's route may hold.
 ROUTE_MAX: Final = 50
@@ -36,10 +36,10 @@ def rights_of(
     ]
 
 
-def routes_of(candidates: Sequence[Candidate], picks: Picks) -> list[tuple[Candidate, ...]]:
+def routes_of(pool: Pool, picks: Picks) -> list[Route]:
     """Return the route of each right that has a pick: its pick, then the unpicked in rank order, at most ROUTE_MAX."""
-    behind = tuple([candidates[index] for index in picks.behind[: ROUTE_MAX - 1]])
-    return [(candidates[index], *behind) for index in picks.picked]
+    behind = picks.behind[: ROUTE_MAX - 1]
+    return [pool.route([index, *behind]) for index in picks.picked]
 
 
 def reason_without_pick(field: Field) -> Reason:

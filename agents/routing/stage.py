@@ -77,7 +77,7 @@ class Routing(Stage):
                 turn.reroute(message.value)
             else:
                 turn.lead(message.value)
-        credits.write()
+        credits.write(epoch.now_ms)
         self._behind = max(self._behind, turn.behind)
 
     def confirm(self) -> None:

@@ -19,6 +19,7 @@ from config.plan.compiled import CompiledPlan
 from schemas.codec import Codec
 from schemas.reasons import Reason
 from schemas.records import LeadRejected, Right, Routed, Slip, Step
+from schemas.route import Pool
 from schemas.slip import Slips
 from schemas.topics import OFFERS, REJECTED, UNFILLED
 from streams.stage import Epoch, Table
@@ -77,7 +78,7 @@ class Turn:
         field = market.field(slip, score.grade, self._office.status, self._now_ms) if market and fresh else _NOBODY
         rights = self._rights(slip, count, field.value_minor)
         picks = self._pick(field, count, slip.test) if field.candidates else _NO_PICKS
-        routes = routes_of(field.candidates, picks)
+        routes = routes_of(field.pool, picks)
         for right, route in zip(rights, routes, strict=False):
             offer = self._office.slips.seal_offer(head_bytes, right, route, 0, field.skipped, body)
             self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
@@ -107,7 +108,7 @@ class Turn:
             self._unfilled(slip, right, reason_without_pick(field), trace)
             return
         picks = field.lineup.pick(self._credits.of(field.lineup), 1)
-        (route,) = routes_of(field.candidates, picks)
+        (route,) = routes_of(field.pool, picks)
         offer = self._office.slips.seal_offer(head_bytes, right, route, 0, trace, body)
         self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
         self._count(slip, "rerouted", Reason.TERMS_CHANGED)
@@ -167,5 +168,5 @@ class Turn:
             self._office.count(outcome, reason)
 
 
-_NOBODY: Final = Field(Lineup(()), (), (), 0, 0)
+_NOBODY: Final = Field(Lineup(()), Pool(()), (), 0, 0)
 _NO_PICKS: Final = Picks([], [], [])

@@ -16,7 +16,7 @@ from config.settings import load_settings
 from console.applying import apply, prepare_topics, step_to
 from console.bench import w1
 from console.cluster.cluster import Cluster
-from console.cluster.kafka_settings import BRIEF
+from console.cluster.kafka_settings import STEADY
 from console.producing import Outgoing, Sender
 from console.reach import Reach, reach
 from console.topics import create_topics
@@ -35,7 +35,7 @@ def stand(plan_yaml: str, *, start: str = w1.CLOCK_START, rate: float = 1.0) -> 
     with tempfile.TemporaryDirectory(prefix="leadflow-bench-") as name:
         folder = Path(name)
         environ = environment(folder, start, rate)
-        with Cluster(folder, load_settings(environ), environ, say=_to_stderr, profile=BRIEF) as cluster:
+        with Cluster(folder, load_settings(environ), environ, say=_to_stderr, profile=STEADY) as cluster:
             cluster.start_parts()
             way = reach(cluster.environment())
             create_topics(way.settings)

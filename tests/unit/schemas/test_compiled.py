@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from schemas import varints
 from schemas.avro_files import plain, self_contained
 from schemas.codec import own_reader, own_writer
-from schemas.compiled import compile_reader, compile_writer
+from schemas.compiled_readers import compile_reader
+from schemas.compiled_writers import compile_writer
 from schemas.records import Candidate, Position, Record, Score
 from schemas.repeated import (
     REMEMBERED_MAX,
@@ -97,9 +98,9 @@ def test_numbers_longer_than_64_bits_are_malformed(value: bytes) -> None:
 
 def test_times_that_are_remembered_are_bounded_and_right() -> None:
     times: dict[bytes, int] = {}
-    stamps: dict[int, bytes] = {}
+    stamps = varints.Times()
     for number in range(1_780_000_000_000, 1_780_000_000_000 + 3 * varints.TIMES_MAX):
-        value = varints.write_time(number, stamps)
+        value = stamps[number]
         assert varints.read_time(value, 0, times) == (number, 6)
         assert len(times) <= varints.TIMES_MAX
         assert len(stamps) <= varints.TIMES_MAX

@@ -8,6 +8,7 @@ from agents.routing.rights import ROUTE_MAX, reason_without_pick, routes_of
 from agents.status_view import StatusView
 from config.plan.compiled import CompiledPlan
 from schemas.records import BuyerStatus, Candidate, Slip
+from schemas.route import Pool
 from streams.stage import Message
 from tests.support.leads import TUESDAY_10_PACIFIC_MS as NOW
 from tests.support.leads import make_slip
@@ -93,7 +94,7 @@ def test_the_same_answer_is_worked_out_once() -> None:
 def test_a_route_is_its_pick_and_then_the_unpicked_and_has_an_end() -> None:
     candidates = [Candidate(f"b{n}", f"c{n}", 100, "rule", "terms") for n in range(80)]
     picks = Picks([7, 3], [n for n in range(80) if n not in (7, 3)], [])
-    first, second = routes_of(candidates, picks)
+    first, second = routes_of(Pool(candidates), picks)
     assert [candidate.buyer_id for candidate in first[:3]] == ["b7", "b0", "b1"]
     assert [candidate.buyer_id for candidate in second[:3]] == ["b3", "b0", "b1"]
     assert first[1:] == second[1:]
