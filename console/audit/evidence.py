@@ -1,6 +1,6 @@
-"""What the topics say, gathered record by record, for whoever judges leadflow from outside.
+"""What the topics say, gathered record by record, for whoever shows it: the demo, and tests.
 
-Nothing here knows how leads are checked, routed or sold; no person is kept.
+It holds all facts at once; what judges them is the auditor, which does not.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from console.audit.auditor import RETRIED
 from console.audit.limits import Terms, terms_of
 from console.reading import Reader
 from schemas.codec import Codec
@@ -28,8 +29,6 @@ from streams.stage import Message
 RECEIVED = "leads.received"
 #: Topics of facts, each of one record type.
 FACTS = ("leads.unique", "leads.rejected", "leads.sold", "rights.unfilled", "leads.closed", "internal.plan")
-#: Reason of the mark beside a dead letter that was sent back: no end of anything.
-RETRIED = "RETRIED"
 _BUYERS, _LEADS, _DEAD = "buyers.", ".leads", ".dead"
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import psutil
 
-from console.audit.evidence import gather
-from console.audit.verdict import Verdict, judge
+from console.audit.topics import audit
+from console.audit.verdict import Verdict
 from console.bench import w1
 from console.bench.stand import send, stand
 from console.cluster.cluster import Cluster
@@ -50,7 +50,7 @@ def measure(leads: int, contracts: int = w1.BUYERS) -> Throughput:
     with stand(w1.plan_yaml(leads, contracts=contracts)) as (cluster, way):
         send(way, w1.leads(leads, way.clock.now_ms()))
         took, cpu_s, rss = _drain(cluster, way, leads)
-        verdict = judge(gather(way.reader, way.codec))
+        verdict = audit(way.reader, way.codec)
         unique = _closed(way)
     _must_be_exact(verdict, unique, leads)
     return Throughput(

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from console.audit.evidence import gather
-from console.audit.verdict import judge
+from console.audit.topics import audit
 from console.cluster.cluster import Cluster
 from console.demo import leads
 from console.demo.cast import START, cast, drain, import_leads, plan_path, pretended, write_leads
@@ -108,7 +108,7 @@ def _import(console: Console, cluster: Cluster, way: Reach, file: Path, count: i
 def _judge(console: Console, way: Reach, made: list[leads.Lead], killed_at: int) -> bool:
     """Read everything back with the separate reader and print what it found; return whether all is well."""
     evidence = gather(way.reader, way.codec)
-    verdict, found = judge(evidence), totals(evidence)
+    verdict, found = audit(way.reader, way.codec), totals(evidence)
     mismatches = differences(found, leads.counts(made))
     console.print()
     console.print(buyers_table(evidence, verdict))

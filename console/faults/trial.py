@@ -14,8 +14,7 @@ from typing import NamedTuple
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from console.audit.evidence import gather
-from console.audit.verdict import judge
+from console.audit.topics import audit
 from console.bench import w1
 from console.cluster.worker_process import WorkerProcess
 from console.faults.failure import FaultFailed
@@ -212,9 +211,9 @@ class Trial:
 
 def audited(way: Reach) -> str:
     """Return the auditor's words on all topics. Raises FaultFailed with its first findings when it has any."""
-    verdict = judge(gather(way.reader, way.codec))
+    verdict = audit(way.reader, way.codec)
     if not verdict.good:
-        shown = "; ".join(f"{finding.kind}: {finding.what}" for finding in verdict.findings[:5])
+        shown = "; ".join(map(str, verdict.findings[:5]))
         raise FaultFailed(f"the promises do not hold: {verdict}: {shown}")
     return str(verdict)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from config.settings_shown import settings_table
+from console.audit.metrics import AUDIT_CATALOGUE
 from schemas.avro_files import file_schema, nested_records, personal_fields, self_contained
 from schemas.records import Record
 from schemas.topics import TopicSpec, buyer_spec, catalogue
@@ -107,6 +108,10 @@ def metrics_page() -> str:
         "A value outside of its closed set is shown as `other`. `partition` is a number; `buyer` and `contract` are "
         "ids of the plan.",
         table(("label", "values"), [(f"`{label}`", _values(values)) for label, values in closed]),
+        "## The auditor",
+        "`leadflow audit --follow` serves these at `/metrics` of its own port (6067, `--metrics-port`), on 127.0.0.1; "
+        "[audit.md](audit.md) says what each rule means. Every rule has its series from the start.",
+        table(("metric", "kind", "labels", "what"), [_metric(spec) for spec in AUDIT_CATALOGUE]),
         "## What a scrape adds",
         "`instance` is the worker's address, `job` is `leadflow`; a labelled gauge of a partition comes from the "
         "worker that owns it, so sums over workers count each partition once.",

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import pytest
 
+from console.audit.metrics import AUDIT_CATALOGUE, FINDINGS, LAG
 from schemas.errors import Poison
 from streams.dead_letters import reason_of
 from streams.epoch import TooLarge
@@ -46,7 +47,8 @@ def test_every_metric_is_one_that_workers_export(where: str, expr: str) -> None:
 @pytest.mark.parametrize(("where", "expr"), EXPRESSIONS, ids=lambda part: str(part)[:40])
 def test_every_label_and_its_value_exist(where: str, expr: str) -> None:
     bases = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in names_in(expr)}
-    known = {label for spec in CATALOGUE if spec.name in bases for label in spec.labels} | LABELS_OF_PROMETHEUS
+    specs = (*CATALOGUE, *AUDIT_CATALOGUE)
+    known = {label for spec in specs if spec.name in bases for label in spec.labels} | LABELS_OF_PROMETHEUS
     for label, operator, value in MATCHER.findall(expr):
         assert label in known, where
         if label in LABEL_VALUES:
@@ -71,7 +73,7 @@ def test_every_reason_for_setting_aside_is_a_label_and_none_is_other() -> None:
 
 def test_every_metric_is_watched() -> None:
     watched = {name for _, expr in EXPRESSIONS for name in names_in(expr)}
-    for spec in CATALOGUE:
+    for spec in (*CATALOGUE, FINDINGS, LAG):
         assert watched & {spec.name, f"{spec.name}_total", f"{spec.name}_bucket"}, f"nobody looks at {spec.name}"
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from console.audit.metrics import AUDIT_CATALOGUE
 from streams.metric_catalogue import CATALOGUE
 from tests.support import core_yaml
 from tests.support.checkout import ROOT
@@ -74,8 +75,8 @@ def names_in(expr: str) -> set[str]:
 
 
 def exported() -> Iterator[str]:
-    """Yield the names under which the catalogue's metrics are exported."""
-    for spec in CATALOGUE:
+    """Yield the names under which the metrics of both catalogues are exported."""
+    for spec in (*CATALOGUE, *AUDIT_CATALOGUE):
         if spec.kind == "counter":
             yield f"{spec.name}_total"
         elif spec.kind == "histogram":

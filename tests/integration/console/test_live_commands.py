@@ -15,7 +15,7 @@ from click.testing import Result
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from console.audit.evidence import Evidence, gather
-from console.audit.verdict import judge
+from console.audit.topics import audit
 from console.cluster.cluster import Cluster
 from console.demo import leads
 from console.demo.cast import cast, drain, import_leads, pretended, write_leads
@@ -65,7 +65,7 @@ def ok(*arguments: str) -> Result:
 
 
 def test_a_killed_worker_loses_nothing_and_sells_nothing_twice(live: Live) -> None:
-    verdict = judge(live.evidence)
+    verdict = audit(live.way.reader, live.way.codec)
     assert verdict.findings == ()
     assert verdict.received == LEADS
     assert live.killed[0] == LEADS // 2
@@ -80,7 +80,7 @@ def test_the_same_file_again_is_all_repeats(live: Live) -> None:
     assert f"{LEADS} leads received by leadflow" in words(done)
     drain(live.cluster, live.way)
     again = gather(live.way.reader, live.way.codec)
-    assert judge(again).findings == ()
+    assert audit(live.way.reader, live.way.codec).findings == ()
     assert len(again.sold) == len(live.evidence.sold)
     invalid = leads.counts(live.made)[Kind.INVALID]
     assert again.reasons()["INVALID"] == 2 * invalid
@@ -207,7 +207,7 @@ def test_a_dead_letter_is_listed_shown_and_sent_back_once(live: Live) -> None:
     assert "was sent back already" in str(run("dead", "retry", name, "--yes").exception)
     drain(live.cluster, live.way)
     assert name not in ok("dead", "list").output.split()  # its second failure has another name
-    assert judge(gather(live.way.reader, live.way.codec)).findings == ()
+    assert audit(live.way.reader, live.way.codec).findings == ()
 
 
 def test_repair_finds_offsets_that_were_moved_and_settles_them(live: Live) -> None:

@@ -15,7 +15,7 @@ import pytest
 from config.plan import load_plan, read_files
 from console.applying import apply, check, prepare_topics, step_to
 from console.audit.evidence import gather
-from console.audit.verdict import judge
+from console.audit.topics import audit
 from console.bench.stand import stand
 from console.cluster.cluster import Cluster
 from console.producing import Outgoing, Sender
@@ -135,8 +135,9 @@ def test_a_change_is_in_force_within_three_seconds_and_others_go_on(tmp_path: Pa
             wait(cluster, None, 2)
         wait(cluster, _all_closed(way, stream), LIMIT_S)
         evidence = gather(way.reader, way.codec)
+        verdict = audit(way.reader, way.codec)
         versions = way.plan_versions()
-    assert judge(evidence).good
+    assert verdict.good, verdict.findings[:10]
     by_buyer = {name: _sales(evidence.sold, name) for name in ("lowered", "dearer", "untouched", "paused", "added")}
     assert by_buyer["lowered"], "it sold before"
     assert by_buyer["lowered"][-1].sold_at < changed_at + IN_FORCE_MS

@@ -1,0 +1,92 @@
+"""The judge's own reading of a plan's conditions, from the JSON of a published version; no code of the workers' in it.
+
+A test fails on an absent value (missing or empty), except "present: false". Numbers compare as decimals, dates as ISO
+texts, `fold` without regard to case. Source: reference plan, `docs/plan.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+Values = Mapping[str, str]
+#: Says whether a condition holds for values and a grade.
+Holds = Callable[[Values, str], bool]
+
+GRADE = "grade"
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "at_least": lambda value, bound: bool(value >= bound),
+    "at_most": lambda value, bound: bool(value <= bound),
+    "more_than": lambda value, bound: bool(value > bound),
+    "less_than": lambda value, bound: bool(value < bound),
+}
+
+
+def reading(condition: Mapping[str, Any]) -> Holds:
+    """Return the condition as a function. Raises ValueError for a form that is not known."""
+    kind = condition.get("type")
+    if kind == "test":
+        return _test(condition)
+    if kind == "not":
+        inner = reading(condition["part"])
+        return lambda values, grade: not inner(values, grade)
+    parts = [reading(part) for part in condition.get("parts", ())]
+    if kind == "all":
+        return lambda values, grade: all(part(values, grade) for part in parts)
+    if kind == "any":
+        return lambda values, grade: any(part(values, grade) for part in parts)
+    raise ValueError(f"a condition of type {kind!r}")
+
+
+def names(condition: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the fields that a condition reads, `grade` included."""
+    if "field" in condition:
+        yield condition["field"]
+    for part in (*condition.get("parts", ()), *([condition["part"]] if "part" in condition else [])):
+        yield from names(part)
+
+
+def _test(test: Mapping[str, Any]) -> Holds:
+    field, op, kind, wanted = test["field"], test["op"], test.get("kind", "exact"), list(test["values"])
+    if field == GRADE:
+        return lambda values, grade: grade in wanted
+    if op == "present":
+        present = wanted[0] in ("true", True)
+        return lambda values, grade: (_comparable(kind, values.get(field)) is not None) == present
+    if op == "one_of" and kind == "exact":
+        exact = frozenset(wanted)
+        return lambda values, grade: values.get(field) in exact
+    if op not in ("one_of", "starts_with", *_ORDERS):
+        raise ValueError(f"a test {op!r}")
+    bounds = [bound for bound in (_comparable(kind, text) for text in wanted) if bound is not None]
+    return lambda values, grade: _passes(op, _comparable(kind, values.get(field)), bounds)
+
+
+def _passes(op: str, value: Any, wanted: list[Any]) -> bool:
+    if value is None:
+        return False
+    if op == "one_of":
+        return value in wanted
+    if op == "starts_with":
+        return any(str(value).startswith(str(beginning)) for beginning in wanted)
+    return _ORDERS[op](value, wanted[0])
+
+
+def _comparable(kind: str, text: str | None) -> Any:
+    """Return what a value compares by, None when it is absent or not of its kind."""
+    if not text:
+        return None
+    if kind == "fold":
+        return text.casefold()
+    if kind == "date":
+        return text if _ISO_DATE.fullmatch(text) else None
+    if kind == "number":
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            return None
+        return number if number.is_finite() else None
+    return text

@@ -1,0 +1,203 @@
+"""The leads on their way, and what is remembered of those that have ended: opens a case, judges and drops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from console.audit.cases import Case, Flow, Origin
+from console.audit.findings import Finding, Place, Rule
+from console.audit.intake import person_keys
+from console.audit.judging import Law, judge, judge_as_it_is, settled
+from console.audit.memory import Times, digest
+from console.audit.opening import Opened
+from console.audit.scope import Scope
+from console.audit.verdict import Figures
+from streams.stage import Message
+
+HOUR_MS: Final = 3_600_000
+
+
+def place_of(message: Message) -> Place:
+    """Return where a record stands."""
+    return Place(message.topic, message.partition, message.offset)
+
+
+class Docket:
+    """All open cases. What it finds is put into `found`, for whoever asks to take away."""
+
+    def __init__(
+        self,
+        law: Law,
+        figures: Figures,
+        scope: Scope | None,
+        horizon_ms: int,
+        forget_head: Callable[[str], None] = lambda lead_id: None,
+    ) -> None:
+        self.found: list[Finding] = []
+        self._law = law
+        self._figures = figures
+        self._scope = scope
+        self._horizon_ms = horizon_ms
+        self._forget_head = forget_head
+        self._cases: dict[str, Case] = {}
+        #: Leads that were overdue and are reported; they may still come to their end.
+        self._told: set[str] = set()
+        self._ended, self._persons, self._rejected, self._outside = Times(), Times(), Times(), Times()
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    @property
+    def remembered_bytes(self) -> int:
+        """What the memory of ended leads takes."""
+        return sum(memory.bytes for memory in (self._ended, self._persons, self._rejected, self._outside))
+
+    def judged(self, origin: Origin) -> bool:
+        """Whether a received record is to be judged."""
+        return self._scope is None or self._scope.holds(origin)
+
+    def case(self, lead_id: str, message: Message) -> Case:
+        """Return the case of a lead, opened with this record if there is none."""
+        case = self._cases.get(lead_id)
+        if case is None:
+            key = digest(lead_id)
+            ended = self._ended.get(key)
+            again = ended > 0 and message.timestamp_ms - ended < self._horizon_ms
+            case = self._cases[lead_id] = Case(lead_id, key, message.timestamp_ms, again=again)
+        return case
+
+    def flow(self, opened: Opened, message: Message) -> tuple[Case, Flow] | None:
+        """Return the passage of a record, None when its lead is not judged; a record of another lead is a misfit."""
+        slip, score, body = opened
+        origin = (slip.received_partition, slip.received_offset)
+        if not self.judged(origin):
+            self._forget_head(slip.lead_id)
+            return None
+        case = self.case(slip.lead_id, message)
+        flow = case.flow(origin)
+        fits = True
+        if flow.slip is None:
+            flow.slip, flow.body = slip, body
+        else:
+            fits = (flow.slip is slip or flow.slip == slip) and flow.body == body
+        if score is not None:
+            if flow.score is None:
+                flow.score = score
+            else:
+                fits = fits and (flow.score is score or flow.score == score)
+        if not fits:
+            case.misfits.append(place_of(message))
+        return case, flow
+
+    def rejected(self, origin: Origin, at_ms: int) -> None:
+        """Remember that intake rejected a received record."""
+        self._rejected.put(digest(*map(str, origin)), at_ms)
+
+    def outside(self, lead_id: str, sale_id: str, at_ms: int) -> None:
+        """Remember a sale of a lead that is not judged, and drop what its buyer's record had opened."""
+        self._outside.put(digest(sale_id), at_ms)
+        case = self._cases.get(lead_id)
+        if case is not None and not case.flows and not case.rights:
+            self._drop(case)
+
+    def is_outside(self, sale_id: str) -> bool:
+        """Whether a sale is one of a lead that is not judged."""
+        return self._scope is not None and self._outside.get(digest(sale_id)) > 0
+
+    # --- judging -----------------------------------------------------------------------------------------------
+
+    def settle(self, case: Case | None) -> None:
+        """Judge and drop a case if nothing is missing."""
+        if case is None or not (case.closed is not None or case.again) or not settled(case, self._law):
+            return
+        if case.lead_id in self._told:
+            self._told.discard(case.lead_id)
+        else:
+            self.found += judge(case, self._law)
+            self._add_up(case)
+        self._drop(case)
+
+    def _drop(self, case: Case) -> None:
+        del self._cases[case.lead_id]
+        self._forget_head(case.lead_id)
+
+    def of_flow(self, flow: Flow) -> Case | None:
+        """Return the open case of a passage."""
+        return self._cases.get(flow.slip.lead_id) if flow.slip is not None else None
+
+    def overdue(self, before_ms: int) -> None:
+        """Report leads that have waited since before a time, each once. They stay open, for they may still end."""
+        for case in [case for case in self._cases.values() if case.since_ms < before_ms]:
+            if case.lead_id in self._told:
+                continue
+            self._report(case)
+            if case.again or not case.flows:
+                self._drop(case)
+            elif not case.dead:
+                self._told.add(case.lead_id)
+
+    def close(self) -> None:
+        """Judge every open case as it is."""
+        for case in list(self._cases.values()):
+            self.settle(case)
+        for case in self._cases.values():
+            if case.lead_id not in self._told:
+                self._report(case)
+
+    def forget(self, before_ms: int) -> None:
+        """Drop what is known of leads that ended before a time."""
+        for memory in (self._ended, self._persons, self._rejected, self._outside):
+            memory.forget(before_ms)
+
+    def _report(self, case: Case) -> None:
+        """Judge a case with all that is missing."""
+        if not (case.flows or case.rights or case.delivered or case.closed or case.extras):
+            return  # only dead letters: of a lead that is not judged, or of a record that names none
+        origins: Iterable[Origin] = case.flows or _origins_of(case)
+        rejected = any(self._rejected.get(digest(*map(str, origin))) for origin in origins)
+        self.found += judge_as_it_is(case, self._law, rejected)
+        self._add_up(case)
+
+    def _add_up(self, case: Case) -> None:
+        """Put the lead into the figures, and remember it."""
+        if case.closed is None or case.again:
+            if case.again:
+                self._ended.put(case.key, case.since_ms)
+            return
+        self._ended.put(case.key, case.since_ms)
+        self._hold_person(case)
+        figures, fact = self._figures, case.closed.fact
+        figures.closed += 1
+        if fact.test:
+            figures.tests += 1
+            return
+        figures.sold += fact.sold > 0
+        figures.sales += fact.sold
+        if not fact.sold:
+            figures.unsold[fact.reason] += 1
+        figures.revenue_minor += fact.revenue_minor
+        figures.payout_minor += fact.payout_minor
+
+    def _hold_person(self, case: Case) -> None:
+        """Hold the lead's person against all that were unique before: the claims of intake, recomputed."""
+        flow = case.routed
+        if flow is None or flow.slip is None or flow.lead is None or flow.slip.test:
+            return
+        slip, plan = flow.slip, self._law.plans.get(flow.slip.plan_version)
+        campaign = plan.campaigns.get(slip.campaign_id) if plan else None
+        if campaign is None:
+            return
+        for within_ms, parts in person_keys(campaign, flow.lead):
+            key = digest(*parts)
+            before = self._persons.get(key)
+            apart = abs(before - slip.received_at)
+            if before and apart < within_ms:
+                subject = f"lead {slip.lead_id} and another one with the same {parts[1]}"
+                at, expected = flow.unique or case.place, f"{within_ms} ms apart, or one of them rejected"
+                self.found.append(Finding(Rule.DUPLICATE_SOLD, at, subject, expected, f"both unique, {apart} ms apart"))
+            self._persons.put(key, max(before, slip.received_at))
+
+
+def _origins_of(case: Case) -> list[Origin]:
+    return [(sale.fact.received_partition, sale.fact.received_offset) for sale in case.sales]

@@ -1,0 +1,176 @@
+"""Opens the records that carry a lead, reading what they have in common once: slip and score, byte by byte the same.
+
+A lead's slip is in its unique and scored record and in each Offer. What was read of it is kept while the lead is open;
+a record that begins with the same bytes holds the same values. The rest, other schemas too, goes through `Slips`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from console.audit.cases import Sent, Sold
+from schemas.avro_files import self_contained
+from schemas.codec import FRAME_BYTES, TYPES, Codec, own_reader
+from schemas.compiled import BROKEN, compile_reader
+from schemas.records import BuyerLead, Candidate, LeadReceived, Right, Score, Slip, Step
+from schemas.repeated import sized_end
+from schemas.route import Route
+from schemas.slip import ID_BYTES, Slips
+
+
+class Opened(NamedTuple):
+    """A record of a lead without its person; `body` is the person, as bytes. `score` is None before scoring."""
+
+    slip: Slip
+    score: Score | None
+    body: bytes
+
+
+class OpenedOffer(NamedTuple):
+    """An Offer without its person."""
+
+    slip: Slip
+    score: Score
+    right: Right
+    route: Sequence[Candidate]
+    position: int
+    trace: tuple[Step, ...]
+    body: bytes
+
+
+class _Head:
+    """What was read of a lead, with the bytes that say so."""
+
+    __slots__ = ("score", "score_bytes", "slip", "slip_bytes")
+
+    def __init__(self, slip_bytes: bytes, slip: Slip) -> None:
+        self.slip_bytes = slip_bytes
+        self.slip = slip
+        self.score_bytes = b""
+        self.score: Score | None = None
+
+
+class Openings:
+    """Opens records; all of it raises Undecodable, UnknownSchema, Unavailable."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._slips = Slips(codec)
+        self._heads: dict[bytes, _Head] = {}
+        #: The record that a frame names if its schema is ours, else "".
+        self._own: dict[bytes, str] = {}
+        self._read_slip, self._read_score = own_reader("Slip"), own_reader("Score")
+        self._read_candidate = own_reader("Candidate")
+        offer = self_contained("Offer")
+        self._read_right = compile_reader(offer, TYPES, ("right",))
+        self._read_route = compile_reader(offer, TYPES, ("route",))
+        self._read_standing = compile_reader(offer, TYPES, ("position", "trace"))
+        self._read_sent = compile_reader(self_contained("LeadReceived"), TYPES, Sent._fields)
+        self._read_sold = compile_reader(self_contained("BuyerLead"), TYPES, Sold._fields)
+        self.lead_of = self._slips.lead_of
+
+    def forget(self, lead_id: str) -> None:
+        """Drop what is kept of a lead."""
+        self._heads.pop(b"\x48" + lead_id.encode(), None)
+
+    def received(self, value: bytes) -> Sent:
+        """Read what identifies a received lead; what its body holds is not looked at where the schema is ours."""
+        if not self._is_own(value, "LeadReceived"):
+            lead = self._codec.decode_as(value, LeadReceived)
+            return Sent(lead.supplier_lead_id, lead.campaign_id, lead.supplier_id, lead.submitted_at, lead.test)
+        try:
+            return Sent(*self._read_sent(value, FRAME_BYTES)[0])
+        except BROKEN as error:
+            raise self._codec.broken(value, error) from None
+
+    def delivered(self, value: bytes) -> tuple[Sold, bytes]:
+        """Open a BuyerLead: what it says of the sale, and its body."""
+        if not self._is_own(value, "BuyerLead"):
+            record = self._codec.decode_as(value, BuyerLead)
+            return Sold(*(getattr(record, name) for name in Sold._fields)), self._slips.body_of(record.lead)
+        try:
+            sold, end = self._read_sold(value, FRAME_BYTES)
+        except BROKEN as error:
+            raise self._codec.broken(value, error) from None
+        return Sold(*sold), self._body(value, end)
+
+    def unique(self, value: bytes) -> Opened:
+        """Open a LeadUnique."""
+        if not self._is_own(value, "LeadUnique"):
+            slip, _, body = self._slips.open_unique(value)
+            return Opened(slip, None, body)
+        try:
+            head = self._head(value)
+        except BROKEN as error:
+            raise self._codec.broken(value, error) from None
+        return Opened(head.slip, None, self._body(value, FRAME_BYTES + len(head.slip_bytes)))
+
+    def scored(self, value: bytes) -> Opened:
+        """Open a LeadScored."""
+        if not self._is_own(value, "LeadScored"):
+            slip, score, _, body = self._slips.open_scored(value)
+            return Opened(slip, score, body)
+        try:
+            slip, score, end = self._scored(value)
+        except BROKEN as error:
+            raise self._codec.broken(value, error) from None
+        return Opened(slip, score, self._body(value, end))
+
+    def offer(self, value: bytes) -> OpenedOffer:
+        """Open an Offer."""
+        if not self._is_own(value, "Offer"):
+            head, _, body = self._slips.open_offer(value)
+            return OpenedOffer(head.slip, head.score, head.right, head.route, head.position, head.trace, body)
+        try:
+            slip, score, end = self._scored(value)
+            (right,), end = self._read_right(value, end)
+            route, end = self._route(value, end)
+            (position, trace), end = self._read_standing(value, end)
+        except BROKEN as error:
+            raise self._codec.broken(value, error) from None
+        return OpenedOffer(slip, score, right, route, position, trace, self._body(value, end))
+
+    def reroute(self, value: bytes) -> tuple[Opened, Right, tuple[Step, ...]]:
+        """Open a Reroute."""
+        head, _, body = self._slips.open_reroute(value)
+        return Opened(head.slip, head.score, body), head.right, head.trace
+
+    def _is_own(self, value: bytes, name: str) -> bool:
+        """Whether a value is of this record, written by the very schema that we write with."""
+        frame = value[:FRAME_BYTES]
+        own = self._own.get(frame)
+        if own is None:
+            kind = self._codec.record_type(value)
+            own = self._own[frame] = kind.__name__ if self._codec.is_own(value) else ""
+        return own == name
+
+    def _head(self, value: bytes) -> _Head:
+        key = value[FRAME_BYTES : FRAME_BYTES + ID_BYTES]
+        head = self._heads.get(key)
+        if head is None or not value.startswith(head.slip_bytes, FRAME_BYTES):
+            slip, end = self._read_slip(value, FRAME_BYTES)
+            head = self._heads[key] = _Head(value[FRAME_BYTES:end], slip)
+        return head
+
+    def _scored(self, value: bytes) -> tuple[Slip, Score, int]:
+        head = self._head(value)
+        start = FRAME_BYTES + len(head.slip_bytes)
+        if head.score is None or not value.startswith(head.score_bytes, start):
+            head.score, end = self._read_score(value, start)
+            head.score_bytes = value[start:end]
+        assert head.score is not None  # noqa: S101 - read just above, or known
+        return head.slip, head.score, start + len(head.score_bytes)
+
+    def _route(self, value: bytes, start: int) -> tuple[Sequence[Candidate], int]:
+        """Return the route, to be read as far as it is asked for, and where it ends."""
+        end = sized_end(value, start)
+        if end:
+            return Route(value[start:end], self._read_candidate), end
+        (route,), end = self._read_route(value, start)
+        return route, end
+
+    def _body(self, value: bytes, end: int) -> bytes:
+        if end >= len(value):
+            raise self._codec.broken(value, IndexError())
+        return value[end:]

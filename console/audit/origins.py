@@ -1,0 +1,76 @@
+"""Where every received record went: each ends once, as unique, rejected or set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from console.audit.cases import Flow, Origin, Received
+from console.audit.findings import Finding, Place, Rule
+from schemas.topics import RECEIVED
+
+
+class End(NamedTuple):
+    """How a received record ended; `flow` is the passage of a lead that is unique."""
+
+    at: Place
+    how: str
+    flow: Flow | None
+    seen_ms: int
+
+
+class Origins:
+    """Received records that have no end yet, and ends whose record was not read yet, or has ended before."""
+
+    def __init__(self) -> None:
+        self._open: dict[Origin, Received] = {}
+        self._lone: dict[Origin, list[End]] = {}
+        self._told: set[Origin] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def receive(self, received: Received) -> End | None:
+        """Take a received record; return its end if that was seen before it."""
+        origin = (received.at.partition, received.at.offset)
+        ends = self._lone.get(origin)
+        if not ends:
+            self._open[origin] = received
+            return None
+        end = ends.pop(0)
+        if not ends:
+            del self._lone[origin]
+        return self._matched(received, end)
+
+    def end(self, origin: Origin, end: End) -> bool:
+        """Take an end; return whether its record is known, and had no end."""
+        received = self._open.pop(origin, None)
+        if received is None:
+            self._lone.setdefault(origin, []).append(end)
+            return False
+        self._told.discard(origin)
+        self._matched(received, end)
+        return True
+
+    def _matched(self, received: Received, end: End) -> End:
+        if end.flow is not None:
+            end.flow.received = received
+        return end
+
+    def overdue(self, before_ms: int | None) -> Iterator[Finding]:
+        """Yield what has waited since before a time (None: all that waits), each once; lone ends are dropped."""
+        for origin, received in self._open.items():
+            if before_ms is not None and received.at_ms >= before_ms:
+                break
+            if origin not in self._told:
+                self._told.add(origin)
+                expected = "an end: unique, rejected or set aside"
+                yield Finding(Rule.RECEIVED_LOST, received.at, "received record", expected, "none")
+        for origin, ends in list(self._lone.items()):
+            if before_ms is not None and ends[0].seen_ms >= before_ms:
+                continue
+            del self._lone[origin]
+            place = Place(RECEIVED, *origin)
+            for end in ends:
+                found = f"{end.how}; no such record, or it has ended before"
+                yield Finding(Rule.ENDED_TWICE, end.at, f"received record {place}", "one end", found)

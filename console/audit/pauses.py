@@ -1,0 +1,44 @@
+"""Suppliers and campaigns that are paused by hand, as `internal.pauses` tells it over time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from schemas.records import Pause
+
+
+class _Said(NamedTuple):
+    at_ms: int
+    until: int | None
+
+
+class Pauses:
+    """What was paused when. The topic is compacted: of an old pause only the last word may be left."""
+
+    def __init__(self, grace_ms: int) -> None:
+        self._grace_ms = grace_ms
+        self._said: dict[tuple[str, str], list[_Said]] = {}
+
+    def take(self, key: tuple[str, str], record: Pause | None, at_ms: int) -> None:
+        """Take a record of a kind and an id (None: resumed), written at a broker time."""
+        until = record.until if record is not None and record.paused else None
+        self._said.setdefault(key, []).append(_Said(at_ms, until))
+
+    def stops(self, kind: str, id_: str, received_at: int, decided_at: int) -> bool:
+        """Whether a lead received then must not be taken in at `decided_at`.
+
+        Workers hear of a pause within the grace: whatever was said within it before the decision may have been heard
+        or not.
+        """
+        said = self._said.get((kind, id_))
+        if not said:
+            return False
+        times = [each.at_ms for each in said]
+        first, last = bisect_right(times, decided_at - self._grace_ms), bisect_right(times, decided_at)
+        heard = said[max(0, first - 1) : last] if first else []
+        return bool(heard) and all(_pauses(each, received_at) for each in heard)
+
+
+def _pauses(said: _Said, received_at: int) -> bool:
+    return said.until is not None and (said.until < 0 or received_at < said.until)

@@ -1,0 +1,195 @@
+"""What a published version of the plan says, read from its JSON by names alone: the judge's own view of the rules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+
+from console.audit.conditions import Holds, Values, names, reading
+
+_ALWAYS: Mapping[str, Any] = {"type": "all", "parts": []}
+_LOWEST_GRADE = "D"
+#: Answers of a campaign remembered; leads that are alike in what conditions read are alike in all of it.
+_ANSWERS_MAX = 8_192
+
+
+class Limit(NamedTuple):
+    """At most `limit` leads, or minor units of spend, in a window (hour, day, week, month, total)."""
+
+    measure: str
+    window: str
+    limit: int
+
+
+class Worth(NamedTuple):
+    """What the contracts of a campaign say to a lead: whether any accepts it, and the highest price of those."""
+
+    accepted: bool
+    value_minor: int
+
+
+class Contract:
+    """One contract: accept, price list, caps, fields that it is given (() means all of the campaign), terms' hash."""
+
+    def __init__(self, buyer_id: str, said: Mapping[str, Any], currency: str) -> None:
+        self.id: str = said["id"]
+        self.buyer_id = buyer_id
+        self.campaign_id: str = said["campaign_id"]
+        self.caps = tuple(Limit(*cap) for cap in said.get("caps", ()))
+        self.fields = tuple(said.get("fields", ()))
+        self.accepts: Holds = reading(said["accept"])
+        self.lowest_minor = min(line["minor"] for line in said["price"])
+        self.terms = _terms(said, currency)
+        self.reads = set(names(said["accept"]))
+        for line in said["price"]:
+            self.reads.update(names(line.get("when") or _ALWAYS))
+        self._prices = [(reading(line.get("when") or _ALWAYS), line["minor"]) for line in said["price"]]
+
+    def price(self, values: Values, grade: str) -> int:
+        """Return the price in minor units: the first line of the price list that holds; -1 if none does."""
+        return next((minor for holds, minor in self._prices if holds(values, grade)), -1)
+
+
+class Buyer:
+    """One buyer: zone, hours, caps over all of its contracts, whether it takes tests."""
+
+    def __init__(self, said: Mapping[str, Any], currency: str, contracts: Mapping[str, Contract]) -> None:
+        self.id: str = said["id"]
+        self.name: str = said.get("name", said["id"])
+        self.time_zone: str = said["time_zone"]
+        self.always_open: bool = said.get("always_open", False)
+        self.hours = tuple(tuple(span) for span in said.get("hours", ()))
+        self.caps = tuple(Limit(*cap) for cap in said.get("caps", ()))
+        self.tests: bool = said.get("tests", False)
+        self.contracts = contracts
+        self.lowest_minor = min((contract.lowest_minor for contract in contracts.values()), default=0)
+
+
+class Campaign:
+    """One campaign: fields, deduplication, scoring, rights, freshness."""
+
+    def __init__(self, said: Mapping[str, Any], contracts: list[Contract]) -> None:
+        self.id: str = said["id"]
+        self.rights: int = said["rights"]
+        self.sell_within_ms: int = said["sell_within_ms"]
+        self.fields: dict[str, Mapping[str, Any]] = {field["name"]: field for field in said["fields"]}
+        #: Fields whose values can be held against a type or bounds.
+        self.bounded = {name: field for name, field in self.fields.items() if _is_bounded(field)}
+        self.required = frozenset(name for name, field in self.fields.items() if field.get("required"))
+        self.public = frozenset(name for name, field in self.fields.items() if not field.get("personal", True))
+        self.dedupe: Mapping[str, Any] | None = said.get("dedupe")
+        self.contracts = contracts
+        self._scoring = [(rule["name"], reading(rule["when"]), rule["add"]) for rule in said.get("scoring", ())]
+        self._grades = [(grade, points) for grade, points in said.get("grades", ())]
+        self._reads = sorted({name for contract in contracts for name in contract.reads} - {"grade"})
+        self._answers: dict[tuple[str | None, ...], Worth] = {}
+
+    def score(self, values: Values) -> tuple[int, str, tuple[tuple[str, int], ...]]:
+        """Return points, grade, and the rules that held with what each added."""
+        held = tuple((name, add) for name, holds, add in self._scoring if holds(values, ""))
+        points = sum(add for _, add in held)
+        grade = next((grade for grade, lowest in self._grades if points >= lowest), _LOWEST_GRADE)
+        return points, grade, held
+
+    def worth(self, values: Values, grade: str) -> Worth:
+        """Return what its contracts say to a lead, whoever is open."""
+        key = (*map(values.get, self._reads), grade)
+        found = self._answers.get(key)
+        if found is None:
+            if len(self._answers) >= _ANSWERS_MAX:
+                self._answers.clear()
+            prices = [c.price(values, grade) for c in self.contracts if c.accepts(values, grade)]
+            found = self._answers[key] = Worth(bool(prices), max(prices, default=0))
+        return found
+
+
+def _is_bounded(field: Mapping[str, Any]) -> bool:
+    kind = field["type"]
+    if kind == "enum":
+        return bool(field.get("values"))
+    return kind == "boolean" or (kind in ("integer", "decimal") and ("min" in field or "max" in field))
+
+
+@dataclass(frozen=True)
+class PlanRead:
+    """A version of the plan. `payouts` maps (supplier, campaign) to (minor units, when it is owed)."""
+
+    version: int
+    hash: str
+    applied_at: int
+    currency: str
+    week_starts: int
+    campaigns: Mapping[str, Campaign]
+    buyers: Mapping[str, Buyer]
+    payouts: Mapping[tuple[str, str], tuple[int, str]]
+    retired_buyers: Mapping[str, str]
+    retired_contracts: Mapping[str, str]
+
+    @cached_property
+    def contracts(self) -> Mapping[str, Contract]:
+        """Every contract by its id."""
+        return {id_: contract for buyer in self.buyers.values() for id_, contract in buyer.contracts.items()}
+
+
+def read_plan(version: int, plan_json: str, applied_at: int) -> PlanRead:
+    """Return what a version says. Raises KeyError, TypeError or ValueError when it is no plan's JSON."""
+    said = json.loads(plan_json)
+    currency, retired = said["currency"], said.get("retired", {})
+    buyers = {}
+    for buyer in said["buyers"]:
+        own = [Contract(buyer["id"], contract, currency) for contract in buyer["contracts"]]
+        buyers[buyer["id"]] = Buyer(buyer, currency, {contract.id: contract for contract in own})
+    contracts = [contract for buyer in buyers.values() for contract in buyer.contracts.values()]
+    campaigns = {
+        campaign["id"]: Campaign(campaign, [c for c in contracts if c.campaign_id == campaign["id"]])
+        for campaign in said["campaigns"]
+    }
+    return PlanRead(
+        version,
+        plan_hash(plan_json),
+        applied_at,
+        currency,
+        said.get("week_starts", 0),
+        campaigns,
+        buyers,
+        dict(_payouts(said)),
+        {buyer["id"]: buyer["time_zone"] for buyer in retired.get("buyers", ())},
+        {contract["id"]: contract["buyer_id"] for contract in retired.get("contracts", ())},
+    )
+
+
+def _payouts(said: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], tuple[int, str]]]:
+    for supplier in said["suppliers"]:
+        for terms in supplier["campaigns"]:
+            yield (supplier["id"], terms["campaign_id"]), (terms["payout_minor"], terms["owed"])
+
+
+def plan_hash(plan_json: str) -> str:
+    """Return the hash of what a plan says, its list of retired ids left out."""
+    said = msgspec.json.decode(plan_json)
+    said.pop("retired", None)
+    said["retired"] = {}
+    return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
+
+
+def _terms(contract: Mapping[str, Any], currency: str) -> str:
+    """Return the hash of a contract's price and filters: the same terms, the same hash (rule 14)."""
+    prices = [[_form(line.get("when") or _ALWAYS), line["minor"]] for line in contract["price"]]
+    content = msgspec.json.encode([currency, _form(contract["accept"]), prices])
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _form(condition: Mapping[str, Any]) -> list[Any]:
+    kind = condition["type"]
+    if kind == "test":
+        values = sorted(condition["values"])
+        return ["test", condition["field"], condition["op"], values, condition.get("kind", "exact")]
+    if kind == "not":
+        return ["not", _form(condition["part"])]
+    return [kind, *sorted((_form(part) for part in condition.get("parts", ())), key=msgspec.json.encode)]

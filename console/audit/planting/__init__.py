@@ -1,0 +1,9 @@
+"""Violations planted by hand into clean topics, each with the rule that must find it: the proof that the auditor bites.
+
+for planted in VIOLATIONS: history = History(messages, codec); at = planted.plant(history)
+"""
+
+from console.audit.planting import books, rights, sales
+from console.audit.planting.registry import VIOLATIONS, Violation
+
+__all__ = ["VIOLATIONS", "Violation", "books", "rights", "sales"]

@@ -1,0 +1,1 @@
+"""The auditor, held against clean topics and against planted violations."""

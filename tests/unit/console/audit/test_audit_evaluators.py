@@ -1,0 +1,107 @@
+"""The judge's own evaluators agree with those of the workers, which they share no code with."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+from hypothesis import given
+
+from agents.dedup.keys import families
+from config.plan.canonical import to_json
+from config.plan.conditions import EVERYTHING, Condition, compile_condition, fields_of
+from config.plan.model import DedupeRule
+from console.audit.calendar import is_open, windows_at
+from console.audit.cases import Sent
+from console.audit.conditions import names, reading
+from console.audit.intake import lead_id_of, person_keys, sale_id_of
+from console.audit.plans import read_plan
+from schemas.identity import lead_id, right_id, sale_id
+from schemas.records import Lead, OpenHours
+from tables.hours import Schedule
+from tables.windows import Calendar
+from tests.support.plans import reference_plan
+from tests.unit.plan.strategies import conditions, grades, leads
+
+#: Zones whose clocks do what clocks do: half hours, 45 minutes, midnight skipped or twice, a day that never was.
+ZONES = (
+    "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Sao_Paulo", "Africa/Cairo",
+    "America/Havana", "Asia/Beirut", "Pacific/Apia", "America/Santiago", "UTC",
+)  # fmt: skip
+
+
+@given(conditions, leads(), grades)
+def test_conditions(condition: Condition, values: dict[str, str], grade: str) -> None:
+    said = msgspec.to_builtins(condition)
+    assert reading(said)(values, grade) == compile_condition(condition)(values, grade)
+    assert set(names(said)) == fields_of(condition)
+
+
+def test_a_condition_of_an_unknown_form_is_an_error_and_no_yes() -> None:
+    with pytest.raises(ValueError, match="type 'xor'"):
+        reading({"type": "xor"})
+    with pytest.raises(ValueError, match="a test 'like'"):
+        reading({"type": "test", "field": "state", "op": "like", "values": ["C"]})
+    assert reading(msgspec.to_builtins(EVERYTHING))({}, "")
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("week_starts", [0, 6])
+def test_windows(zone: str, week_starts: int) -> None:
+    calendar, draw = Calendar(zone, week_starts), random.Random(zone)
+    for _ in range(600):
+        at_ms = draw.randrange(1_300_000_000_000, 1_950_000_000_000)
+        theirs = calendar.at(at_ms).starts
+        found = windows_at(at_ms, zone, week_starts)
+        assert found[:4] == (theirs.hour_at, theirs.day_at, theirs.week_at, theirs.month_at), at_ms
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_hours(zone: str) -> None:
+    spans = ((0, 480, 1200), (1, 0, 1440), (4, 90, 100), (4, 1380, 1440), (6, 0, 30))
+    schedule, draw = Schedule(zone, False, tuple(OpenHours(*span) for span in spans)), random.Random(zone)
+    for _ in range(600):
+        at_ms = draw.randrange(1_300_000_000_000, 1_950_000_000_000)
+        assert is_open(at_ms, zone, spans) == schedule.at(at_ms).open, at_ms
+
+
+def test_a_plan_read_by_names_says_what_the_compiled_one_says() -> None:
+    compiled = reference_plan()
+    plan = read_plan(1, to_json(compiled.plan), 0)
+    campaign, own = compiled.campaigns["solar-us"], plan.campaigns["solar-us"]
+    assert plan.hash == compiled.hash
+    assert {c.contract_id: c.terms for c in campaign.contracts} == {c.id: c.terms for c in plan.contracts.values()}
+    draw = random.Random(1)
+    for _ in range(300):
+        values = {
+            "state": draw.choice(("CA", "OH", "TX")),
+            "owns_home": draw.choice(("true", "false")),
+            "monthly_bill": str(draw.randrange(500)),
+        }
+        points, grade, rules = campaign.score(values)
+        assert own.score(values) == (points, grade, rules)
+        takers = campaign.eligible(values, grade)
+        assert [c.contract_id for c in takers] == [c.id for c in own.contracts if c.accepts(values, grade)]
+        for contract in takers:
+            assert plan.contracts[contract.contract_id].price(values, grade) == contract.price(values, grade)[0]
+        assert own.worth(values, grade).value_minor == max((c.price(values, grade)[0] for c in takers), default=0)
+
+
+def test_identities() -> None:
+    own = lead_id_of(Sent("s-1", "solar-us", "acme", 0, True))
+    assert own == lead_id("acme", "solar-us", "s-1", test=True)
+    assert sale_id_of(own, 1, 0, 2, "sunco") == sale_id(right_id(own, 1, 0, 2), "sunco")
+
+
+@pytest.mark.parametrize("match", ["any", "all"])
+@pytest.mark.parametrize("scope", ["campaign", "everywhere"])
+def test_the_keys_of_a_person(match: str, scope: str) -> None:
+    plan = read_plan(1, to_json(reference_plan().plan), 0)
+    campaign = plan.campaigns["solar-us"]
+    rule = DedupeRule(match, ("email", "phone"), 1000, scope)
+    campaign.dedupe = msgspec.to_builtins(rule)
+    both = [parts for _, parts in person_keys(campaign, Lead(email="a@b.c", phone="+1"))]
+    assert [parts[1] for parts in both] == [family.label for family in families("solar-us", rule)]
+    assert {parts[0] for parts in both} == {"*" if scope == "everywhere" else "solar-us"}
+    assert len(list(person_keys(campaign, Lead(email="a@b.c")))) == (1 if match == "any" else 0)

@@ -1,0 +1,49 @@
+"""The auditor's memory of leads long past: exact, small, and it forgets."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.audit.memory import Times, digest
+
+KEYS = st.integers(min_value=1, max_value=2**64 - 1)
+
+
+@given(st.lists(st.tuples(KEYS, st.integers(min_value=1, max_value=2**40)), max_size=300), st.integers(0, 2**40))
+def test_it_remembers_as_a_dictionary_does_and_forgets_what_is_older(
+    entries: list[tuple[int, int]], before: int
+) -> None:
+    times, plain = Times(), dict(entries)
+    for key, at in entries:
+        times.put(key, at)
+    assert len(times) == len(plain)
+    assert {key: times.get(key) for key in plain} == plain
+    times.forget(before)
+    assert {key: times.get(key) for key in plain} == {key: at if at >= before else 0 for key, at in plain.items()}
+    assert len(times) == sum(at >= before for at in plain.values())
+
+
+def test_keys_that_meet_in_one_slot_stay_apart() -> None:
+    times = Times()
+    for number in range(1, 400):
+        times.put(number << 32, number)
+    assert [times.get(number << 32) for number in range(1, 400)] == list(range(1, 400))
+    assert times.get(5) == 0
+
+
+def test_an_entry_takes_24_to_48_bytes() -> None:
+    times, draw = Times(), random.Random(1)
+    for _ in range(50_000):
+        times.put(draw.getrandbits(63) + 1, 7)
+        if len(times) > 2_000:
+            assert 23.9 <= times.bytes / len(times) <= 48.1
+    times.forget(8)
+    assert times.bytes < 20_000
+
+
+def test_a_digest_tells_parts_apart() -> None:
+    assert digest("a", "bc") != digest("ab", "c")
+    assert digest("a") == digest("a") > 0
