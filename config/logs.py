@@ -39,6 +39,23 @@ def configure_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(level)
 
 
+def logging_config(level: str = "INFO") -> dict[str, Any]:
+    """Return what `configure_logs` does, on standard error, as a configuration for `logging.config.dictConfig`.
+
+    For programs that set up logging themselves and would show the text of foreign errors: Faust's command line.
+    """
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": f"{__name__}.{LineFormatter.__name__}"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.__stderr__"},
+        },
+        "root": {"level": "WARNING", "handlers": ["stderr"]},
+        "loggers": {name: {"level": level} for name in ROOTS},
+    }
+
+
 def fact(log: logging.Logger, level: int, event: str, **fields: object) -> None:
     """Log one fact: what happened in a few constant words, and its numbers, ids and codes."""
     log.log(level, event, extra={"fields": fields})
@@ -60,11 +77,15 @@ class LineFormatter(logging.Formatter):
 
 def described(error: BaseException, place: TracebackType | None = None) -> str:
     """Return an error's type, its text if it is ours, and the lines of code that it came through."""
-    own = f"{type(error).__module__}.".startswith(_OWN_ERRORS)
-    text = f": {error}" if own else ""
     frames = traceback.extract_tb(place if place is not None else error.__traceback__)[-FRAMES_MAX:]
     where = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    return f"{type(error).__name__}{text} [{where}]" if where else f"{type(error).__name__}{text}"
+    return f"{named(error)} [{where}]" if where else named(error)
+
+
+def named(error: BaseException) -> str:
+    """Return an error's type, and its text if it is ours."""
+    own = f"{type(error).__module__}.".startswith(_OWN_ERRORS)
+    return f"{type(error).__name__}: {error}" if own else type(error).__name__
 
 
 def _shown(value: object) -> str:

@@ -11,9 +11,8 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
-
-import httpx
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from config.setting_problems import Problem, SettingsProblems
 from config.settings import Settings
@@ -22,6 +21,9 @@ from schemas.avro_files import NAMESPACE, current_ids, self_contained
 from schemas.codec import Codec
 from schemas.errors import NeedsPerson, Unavailable
 from schemas.writers import SCHEMA_BYTES_MAX, SchemaRefused, extra_schemas
+
+if TYPE_CHECKING:
+    import httpx
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +37,6 @@ UNKNOWN_MAX = 10_000
 REST_S = 1.0
 #: How long a worker that starts waits for its registry.
 START_WAIT_S = 60.0
-
-NOT_FOUND = 404
-CONFLICT = 409
 
 
 def open_codec(
@@ -89,6 +88,9 @@ class Registry:
         transport: httpx.BaseTransport | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        import httpx  # 90 ms of a worker's start, and most workers have no registry
+
+        self._http_errors = (httpx.HTTPError, httpx.InvalidURL)
         self._shown = without_password(url)
         self._client = httpx.Client(
             base_url=url, timeout=timeout_s, transport=transport, headers={"Accept": f"{MEDIA_TYPE}, application/json"}
@@ -107,10 +109,10 @@ class Registry:
         if self._unknown.get(schema_id, 0.0) > now:
             return None
         status, answer = self._ask("GET", f"/schemas/ids/{schema_id}")
-        if status == NOT_FOUND:
+        if status == HTTPStatus.NOT_FOUND:
             self._remember_unknown(schema_id, now)
             return None
-        if status != httpx.codes.OK:
+        if status != HTTPStatus.OK:
             raise Unavailable(f"schema registry {self._shown} answers {status} when asked for schema id {schema_id}")
         return _schema_in(answer)
 
@@ -122,14 +124,18 @@ class Registry:
         subject = f"{NAMESPACE}.{record}"
         body = {"schemaType": "AVRO", "schema": json.dumps(self_contained(record))}
         status, answer = self._ask("POST", f"/subjects/{subject}/versions", body)
-        if status in (httpx.codes.FORBIDDEN, httpx.codes.METHOD_NOT_ALLOWED):
+        if status in (HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED):
             status, answer = self._ask("POST", f"/subjects/{subject}", body)
         number = answer.get("id")
-        if status == httpx.codes.OK and isinstance(number, int) and 0 <= number < 2**32:
+        if status == HTTPStatus.OK and isinstance(number, int) and 0 <= number < 2**32:
             return number
-        if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(f"schema registry {self._shown} answers {status} for subject {subject}")
-        why = "its schemas there are not compatible with ours" if status == CONFLICT else "it refuses our schema"
+        why = (
+            "its schemas there are not compatible with ours"
+            if status == HTTPStatus.CONFLICT
+            else "it refuses our schema"
+        )
         raise NeedsPerson(
             f"schema registry {self._shown} answers {status} for subject {subject}: {why}; "
             "compare the subject's versions with schemas/avro, or unset LEADFLOW_SCHEMA_REGISTRY"
@@ -142,7 +148,7 @@ class Registry:
         try:
             with self._client.stream(method, path, json=body) as response:
                 return response.status_code, _json_in(response)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except self._http_errors as error:
             self._silent_until_s = self._monotonic_s() + REST_S
             raise Unavailable(f"schema registry {self._shown} does not answer ({type(error).__name__})") from None
 

@@ -26,6 +26,7 @@ import faust
 import uvloop
 from faust.types.transports import TransportT
 
+from config.logs import logging_config
 from config.settings import Settings
 from streams.engine import Engine
 from streams.faust_driver import EngineDriver
@@ -65,6 +66,7 @@ class LeadflowApp(faust.App):
             table_standby_replicas=0,
             stream_wait_empty=False,
             stream_buffer_maxsize=AGENT_QUEUE_EVENTS,
+            logging_config=logging_config(settings.log_level),  # Faust's own shows the text of every error
             TableManager=NoRecovery,
             PartitionAssignor=NoAssignor,
         )

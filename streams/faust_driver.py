@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from faust.types import TP
 
+from config.logs import named
 from schemas.errors import EXIT_RESTART, Unavailable
 from streams.engine import Engine
 from streams.epoch import OpenEpoch
@@ -200,5 +201,5 @@ class EngineDriver:
 
     def _exit(self, problem: BaseException) -> None:
         code = getattr(problem, "exit_code", EXIT_RESTART)
-        log.critical("%s: %s", type(problem).__name__, problem, exc_info=code == EXIT_RESTART)
-        self._end_process(code, f"{type(problem).__name__}: {problem}")
+        log.critical("%s", named(problem), exc_info=problem if code == EXIT_RESTART else None)
+        self._end_process(code, named(problem))

@@ -169,9 +169,9 @@ class KafkaSeam(Seam):
         return self.cluster.client(name=name, static=static, session_timeout_ms=10_000 if static else 2000)
 
     def kill(self, client: Client) -> None:
-        """Close the consumer alone: a static one says no farewell, and the producer stays as it is."""
+        """Close librdkafka's consumer alone: a static one says no farewell then, and the producer stays as it is."""
         assert isinstance(client, KafkaClient)
-        client._consumer.close()
+        client._consumer._handle.close()
 
     def make_topics(self, **counts: int) -> None:
         self.cluster.make_topics(counts)

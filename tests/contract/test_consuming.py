@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from streams.client import OffsetGone
@@ -205,6 +207,21 @@ def test_bounds_of_a_cut_log_begin_where_it_does(seam: Seam) -> None:
 def test_a_restart_of_the_same_name_has_its_partitions_again(seam: Seam, static: bool) -> None:
     first = seam.client(static=static)
     seam.join_at_start(first)
-    first.close()
+    if static:
+        seam.kill(first)
+    else:
+        first.close()
     second = seam.client(static=static)
     assert seam.join(second).owned == {IN_0, IN_1}
+
+
+def test_a_static_member_that_closes_gives_back_before_its_session_ends(seam: Seam) -> None:
+    first, second = seam.client("w1", static=True), seam.client("w2", static=True)
+    one, two = Joined(first), Joined(second)
+    one.subscribe("in")
+    two.subscribe("in")
+    seam.until(first, second, holds=lambda: len(one.owned) == len(two.owned) == 1)
+    began_s = time.monotonic()
+    first.close()
+    seam.until(second, holds=lambda: two.owned == {IN_0, IN_1})
+    assert time.monotonic() - began_s < 5  # its session lasts 10 s

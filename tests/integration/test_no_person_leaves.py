@@ -41,7 +41,13 @@ def worker(kafka: str, valkey: str, tmp_path_factory: pytest.TempPathFactory) ->
 def read_values(kafka: str, topic: str) -> list[bytes]:
     """Return the values of all committed records of a topic."""
     consumer = Consumer(
-        {"bootstrap.servers": kafka, "group.id": "reader", "enable.partition.eof": True, "enable.auto.commit": False}
+        {
+            "bootstrap.servers": kafka,
+            "group.id": "reader",
+            "enable.partition.eof": True,
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 10,  # the end is told by an empty answer, for which a broker waits 500 ms
+        }
     )
     numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
     consumer.assign([TopicPartition(topic, number, 0) for number in numbers])

@@ -102,6 +102,7 @@ class Cluster:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 10,  # the end is told by an empty answer, for which a broker waits 500 ms
             }
         )
         name = self.prefix + topic

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +90,37 @@ def test_a_line_stays_a_line(lines: io.StringIO) -> None:
     fact(logging.getLogger("agents"), logging.ERROR, "two\nlines", text="x\ny" * 1000)
     assert lines.getvalue().count("\n") == 1
     assert len(lines.getvalue()) < 600
+
+
+FAUST = """
+import logging
+from faust import Worker
+from config.settings import load_settings
+from streams.app import build_app
+
+app = build_app(lambda: None, [], load_settings({"LEADFLOW_DATA": "."}))
+Worker(app, loglevel="debug")._setup_logging()
+try:
+    int("Zyxwvut")
+except ValueError:
+    logging.getLogger("faust.agents").exception("an agent fell")
+    logging.getLogger("streams.engine").info("an epoch is redone", exc_info=True)
+logging.getLogger("faust").info("chatter")
+"""
+
+
+def test_fausts_own_command_line_logs_as_we_do(tmp_path: Path) -> None:
+    """`faust -A agents.worker worker` sets up logging itself; so does the Worker here."""
+    done = subprocess.run(
+        [sys.executable, "-c", FAUST],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    first, second = done.stderr.splitlines()
+    assert re.fullmatch(r"\S+Z ERROR   faust.agents an agent fell ValueError \[<string>:\d+ <module>\]", first)
+    assert re.fullmatch(r"\S+Z INFO    streams.engine an epoch is redone ValueError \[<string>:\d+ <module>\]", second)
+    assert "Zyxwvut" not in done.stdout

@@ -212,6 +212,12 @@ def test_a_service_of_faust_that_falls_ends_the_process(world: World) -> None:
     assert world.exits[0][0] == 70
 
 
+def test_a_foreign_error_that_ends_the_process_is_named_without_its_text(world: World) -> None:
+    """Its text may quote a person's value."""
+    world.app().driver.fall(ValueError("Zyxwvut"))
+    assert world.exits == [(70, "ValueError")]
+
+
 def test_the_stages_tables_are_listed_and_not_readable(world: World) -> None:
     tables: Any = world.app().tables
     assert [(name, table.help) for name, table in tables.items()] == [
