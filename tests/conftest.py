@@ -43,9 +43,12 @@ EXIT_LIMIT_S = 60.0
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by the real parts it asks for, so that `-m "not kafka"` is the fast suite.
 
-    Tests that may take longest come first: of two processes none is left alone with them at the end.
+    Modules that may take longest come first: of two processes none is left alone with one at the end.
     """
-    items.sort(key=lambda item: -_limit_s(item))
+    limits: dict[Path, float] = {}
+    for item in items:
+        limits[item.path] = max(limits.get(item.path, 0.0), _limit_s(item))
+    items.sort(key=lambda item: -limits[item.path])
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if names & KAFKA_FIXTURES:
