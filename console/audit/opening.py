@@ -12,7 +12,7 @@ from typing import NamedTuple
 from console.audit.cases import Sent, Sold
 from schemas.avro_files import self_contained
 from schemas.codec import FRAME_BYTES, TYPES, Codec, own_reader
-from schemas.compiled import BROKEN, compile_reader
+from schemas.compiled_readers import BROKEN, compile_reader
 from schemas.records import BuyerLead, Candidate, LeadReceived, Right, Score, Slip, Step
 from schemas.repeated import sized_end
 from schemas.route import Route
@@ -61,7 +61,6 @@ class Openings:
         #: The record that a frame names if its schema is ours, else "".
         self._own: dict[bytes, str] = {}
         self._read_slip, self._read_score = own_reader("Slip"), own_reader("Score")
-        self._read_candidate = own_reader("Candidate")
         offer = self_contained("Offer")
         self._read_right = compile_reader(offer, TYPES, ("right",))
         self._read_route = compile_reader(offer, TYPES, ("route",))
@@ -166,7 +165,7 @@ class Openings:
         """Return the route, to be read as far as it is asked for, and where it ends."""
         end = sized_end(value, start)
         if end:
-            return Route(value[start:end], self._read_candidate), end
+            return Route(value[start:end]), end
         (route,), end = self._read_route(value, start)
         return route, end
 
