@@ -54,7 +54,7 @@ class Fault:
 CATALOGUE: dict[str, Fault] = {}
 """Every fault by name, in the order of the table."""
 
-RATE = 100.0
+RATE = 50.0
 
 
 def fault(

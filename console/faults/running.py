@@ -88,7 +88,7 @@ def _tried(fault: Fault, folder: Path, say: Callable[[str], None]) -> tuple[Obse
     with (
         stand(fault.needs, folder, say) as here,
         Watch(here.way) as watch,
-        Load(here.way, fault.rate) as load,
+        Load(here.way, fault.rate, lambda: watch.ended) as load,
     ):
         trial = Trial(here, load, watch)
         trial.warm_up()

@@ -15,7 +15,7 @@ from console.faults.trial import Moment, Recovery, Trial
 from console.faults.watch import Watch
 from console.faults.worker import STEPS
 
-RATE = 100.0
+RATE = 50.0
 QUIET_S = (1.0, 6.0)
 FROZEN_S = (1.0, 15.0)
 
@@ -41,7 +41,11 @@ def soak(folder: Path, minutes: float, seed: int, say: Callable[[str], None]) ->
     """Bring random faults about for so long. Raises FaultFailed; the same seed draws the same faults."""
     draw = random.Random(seed)
     began = time.monotonic()
-    with stand(Needs(), folder, say) as here, Watch(here.way) as watch, Load(here.way, RATE) as load:
+    with (
+        stand(Needs(), folder, say) as here,
+        Watch(here.way) as watch,
+        Load(here.way, RATE, lambda: watch.ended) as load,
+    ):
         trial = Trial(here, load, watch)
         trial.warm_up()
         while time.monotonic() - began < minutes * 60:

@@ -31,7 +31,7 @@ ROUND_S = 0.05
 WARM_UP_LEADS = 100
 IN_FLIGHT_MIN = 3
 #: What flows through without a fault, generously: more than this is the backlog of an earlier one.
-BACKLOG_S = 2.5
+BACKLOG_S = 4.0
 IN_FLIGHT_LIMIT_S = 60.0
 #: More than the 60 s after which a worker that its group does not take back ends.
 GO_ON_LIMIT_S = 100.0

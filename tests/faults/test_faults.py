@@ -23,7 +23,7 @@ from console.faults.trial import Trial
 from console.faults.watch import Watch
 
 HERE = ("kill-offsets-sent", "redis-wiped", "broker-killed", "zombie", "offsets-reset")
-RATE = 60.0
+RATE = 50.0
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -34,7 +34,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     with (
         stand(Needs(), tmp_path_factory.mktemp("faults"), print) as here,
         Watch(here.way) as watch,
-        Load(here.way, RATE) as load,
+        Load(here.way, RATE, lambda: watch.ended) as load,
     ):
         trial = Trial(here, load, watch)
         trial.warm_up()
