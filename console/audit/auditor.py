@@ -123,7 +123,7 @@ class Auditor:
             return ()
         figures = self.figures
         figures.records += 1
-        if message.value is not None or message.topic == PAUSES:
+        if message.value is not None or message.topic in (PAUSES, RECEIVED):
             try:
                 handler(message)
             except Poison:

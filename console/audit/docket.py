@@ -136,6 +136,7 @@ class Docket:
                 self._drop(case)
             elif not case.dead:
                 self._told.add(case.lead_id)
+        self.found += self._law.convict(before_ms)
 
     def close(self) -> None:
         """Judge every open case as it is."""
@@ -144,6 +145,7 @@ class Docket:
         for case in self._cases.values():
             if case.lead_id not in self._told:
                 self._report(case)
+        self.found += self._law.convict(None)
 
     def forget(self, before_ms: int) -> None:
         """Drop what is known of leads that ended before a time."""

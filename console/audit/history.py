@@ -74,6 +74,15 @@ class History:
         self.messages.append(Message(topic, partition, offset, now_ms, raw, value))
         return Place(topic, partition, offset)
 
+    def put(self, message: Message) -> None:
+        """Put a record before all others of its time and later."""
+        at = next((i for i, each in enumerate(self.messages) if each.timestamp_ms >= message.timestamp_ms), None)
+        self.messages.insert(len(self.messages) if at is None else at, message)
+
+    def encode(self, record: Record) -> bytes:
+        """Return a record's bytes."""
+        return self._codec.encode(record)
+
     def drop(self, *chosen: Message) -> None:
         """Take records out; their offsets stay unused, as those of a transaction that was undone."""
         gone = {message[:3] for message in chosen}

@@ -18,8 +18,6 @@ _NAMESPACE = UUID("6ba7c0de-1eaf-5000-8000-1eadf10a0001").bytes
 _BETWEEN = "\x1f"
 #: How far a supplier's clock may run ahead of the broker's.
 _AHEAD_MS = 300_000
-#: How far a worker's clock may be off the broker's before it stops: a decision may seem so much earlier.
-CLOCK_MS = 60_000
 
 Attribute = Callable[[Any], Any]
 

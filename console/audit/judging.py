@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from console.audit.calendar import CLOCK_MS
 from console.audit.cases import Case, Flow, RightCase, Sale, Unfilled
 from console.audit.ends import check_buyers, check_closing, check_rights, check_unfilled, plan_of
 from console.audit.findings import Finding, Place, Rule
-from console.audit.intake import CLOCK_MS, check_fields, check_origin, check_score
+from console.audit.intake import check_fields, check_origin, check_score
 from console.audit.paths import fork, in_order, whole
 from console.audit.pauses import Pauses
 from console.audit.plans import PlanRead
@@ -20,20 +22,42 @@ from schemas.topics import SCORED, SOLD, UNFILLED, UNIQUE
 _STOPS = frozenset({UNIQUE, SCORED, SOLD, UNFILLED})
 
 
+class Suspect(NamedTuple):
+    """A lead that seems to have been taken in from one who was paused: the word that resumed may not be read yet."""
+
+    finding: Finding
+    kind: str
+    id: str
+    received_at: int
+    decided_at: int
+
+
 @dataclass
 class Law:
-    """What leads are judged by: the versions of the plan, pauses by hand, and every zone that a buyer has had."""
+    """What leads are judged by: the versions of the plan, pauses by hand, and every zone that a buyer has had.
+
+    `suspects` wait until all that was said of pauses by their time is read.
+    """
 
     pauses: Pauses
     lead_of: Callable[[bytes], Lead]
     plans: dict[int, PlanRead] = field(default_factory=dict)
     zones: dict[str, dict[tuple[str, int], None]] = field(default_factory=dict)
+    suspects: list[Suspect] = field(default_factory=list)
 
     def enact(self, plan: PlanRead) -> None:
         """Take a version."""
         self.plans[plan.version] = plan
         for buyer in plan.buyers.values():
             self.zones.setdefault(buyer.id, {})[buyer.time_zone, plan.week_starts] = None
+
+    def convict(self, before_ms: int | None) -> Iterator[Finding]:
+        """Yield what suspects of before a time, or all, are guilty of, by all that is known of pauses now."""
+        ripe = [each for each in self.suspects if before_ms is None or each.decided_at < before_ms]
+        self.suspects = [each for each in self.suspects if each not in ripe]
+        for each in ripe:
+            if self.pauses.stops(each.kind, each.id, each.received_at, each.decided_at):
+                yield each.finding
 
     def since(self, version: int, at_ms: int) -> list[PlanRead]:
         """Return a version and the later ones that may have been in force at a time, oldest first."""
@@ -246,7 +270,9 @@ def _flow(flow: Flow, law: Law) -> Iterator[Finding]:
         yield from check_score(flow, law.since(slip.plan_version, flow.score.scored_at), flow.scored)
     for kind, id_ in (("supplier", slip.supplier_id), ("campaign", slip.campaign_id)):
         if law.pauses.stops(kind, id_, slip.received_at, slip.unique_at):
-            yield Finding(Rule.PAUSED, at, f"lead {slip.lead_id}", f"a rejection: {kind} {id_} is paused", "unique")
+            expected = f"a rejection: {kind} {id_} is paused"
+            finding = Finding(Rule.PAUSED, at, f"lead {slip.lead_id}", expected, "unique")
+            law.suspects.append(Suspect(finding, kind, id_, slip.received_at, slip.unique_at))
 
 
 def _rights(case: Case, flow: Flow, plans: Mapping[int, PlanRead]) -> Iterator[Finding]:

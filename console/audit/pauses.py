@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
+from console.audit.calendar import CLOCK_MS
 from schemas.records import Pause
 
 
@@ -28,14 +29,15 @@ class Pauses:
     def stops(self, kind: str, id_: str, received_at: int, decided_at: int) -> bool:
         """Whether a lead received then must not be taken in at `decided_at`.
 
-        Workers hear of a pause within the grace: whatever was said within it before the decision may have been heard
-        or not.
+        Workers hear of a pause within the grace, and their clocks may be off the broker's: whatever was said around
+        the decision may have been heard or not.
         """
         said = self._said.get((kind, id_))
         if not said:
             return False
         times = [each.at_ms for each in said]
-        first, last = bisect_right(times, decided_at - self._grace_ms), bisect_right(times, decided_at)
+        first = bisect_right(times, decided_at - CLOCK_MS - self._grace_ms)
+        last = bisect_right(times, decided_at + CLOCK_MS)
         heard = said[max(0, first - 1) : last] if first else []
         return bool(heard) and all(_pauses(each, received_at) for each in heard)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from console.audit.calendar import KINDS, is_open, wall, windows_at
+from console.audit.calendar import CLOCK_MS, KINDS, is_open, wall, windows_at
 from console.audit.cases import Delivered, Offered, Sale, Sold
 from console.audit.counts import named, uses_wanted
 from console.audit.findings import Finding, Rule
 from console.audit.inbox import pause_at
-from console.audit.intake import CLOCK_MS, sale_id_of, values_of
+from console.audit.intake import sale_id_of, values_of
 from console.audit.plans import Buyer, Contract, PlanRead
 from schemas.errors import Poison
 from schemas.records import Lead, LeadSold, Score, Slip

@@ -15,9 +15,11 @@ from schemas.records import (
     LeadSold,
     LeadUnique,
     Offer,
+    Pause,
     PlanVersion,
 )
-from schemas.topics import OFFERS, PLAN, REJECTED, SOLD, UNIQUE
+from schemas.topics import OFFERS, PAUSES, PLAN, REJECTED, SOLD, UNIQUE
+from streams.stage import Message
 
 HOUR_MS = 3_600_000
 
@@ -132,6 +134,16 @@ def a_sale_to_a_paused_buyer(history: History) -> Place:
             if sold is not None:
                 return place(sold)
     raise NotHere("no sale after a pause")
+
+
+@violates(Rule.PAUSED)
+def a_lead_taken_in_from_a_paused_supplier(history: History) -> Place:
+    """The supplier had been paused an hour before."""
+    message, lead = history.first(UNIQUE, LeadUnique)
+    supplier, at_ms = lead.slip.supplier_id, min(each.timestamp_ms for each in history.messages) - HOUR_MS
+    said = history.encode(Pause("supplier", supplier, True, -1, at_ms))
+    history.put(Message(PAUSES, 0, 0, at_ms, f"supplier/{supplier}".encode(), said))
+    return place(message)
 
 
 @violates(Rule.TEST_LEAD)
