@@ -34,7 +34,7 @@ SEEN_TIMEOUT_S = 15.0
 ATTEMPTS = 20
 PAUSE_S = 0.25
 
-#: A broker that has just started answers so for a moment.
+#: A broker that has just started, or has not heard of a new topic from the controller yet, answers so for a moment.
 _PASSING = frozenset(
     {
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -190,9 +190,12 @@ class TopicAdmin:
         if not topics:
             return {}
         resources = [admin.ConfigResource(admin.ResourceType.TOPIC, self._names.full(topic)) for topic in topics]
-        with unavailable("topic settings"):
+
+        def ask() -> dict[str, Any]:
             futures = self._handle.describe_configs(resources, request_timeout=REQUEST_TIMEOUT_S)
-            answers = {resource.name: future.result(2 * REQUEST_TIMEOUT_S) for resource, future in futures.items()}
+            return {resource.name: future.result(2 * REQUEST_TIMEOUT_S) for resource, future in futures.items()}
+
+        answers = _patiently(ask, "topic settings")
         return {
             self._names.plain(name): {key: str(entry.value) for key, entry in entries.items()}
             for name, entries in answers.items()
@@ -241,8 +244,8 @@ def _wait(futures: Mapping[Any, Future[T]]) -> list[T]:
     return [future.result(2 * REQUEST_TIMEOUT_S) for future in futures.values()]
 
 
-def _patiently(ask: Callable[[], T]) -> T:
-    """Ask again while the broker is only just coming up. Raises Unavailable, NeedsPerson."""
+def _patiently(ask: Callable[[], T], doing: str = "the consumer group's offsets") -> T:
+    """Ask again while a broker is only just coming up or has not heard of a topic. Raises Unavailable, NeedsPerson."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return ask()
@@ -253,7 +256,7 @@ def _patiently(ask: Callable[[], T]) -> T:
                     f"the consumer group has running members ({error.name()}); stop the workers before topics are made"
                 ) from None
             if error.code() not in _PASSING or attempt == ATTEMPTS:
-                with unavailable("the consumer group's offsets"):
+                with unavailable(doing):
                     raise
         except Unavailable:
             if attempt == ATTEMPTS:
