@@ -9,12 +9,15 @@ from config.intake import pause_reason
 from console.faults.catalogue import fault
 from console.faults.failure import FaultFailed
 from console.faults.stand import Needs
-from console.faults.trial import Trial
+from console.faults.trial import Moment, Trial
+from schemas.topics import RECEIVED
 
 SIZE_MIB = 768
 LIMIT_MIB = 128
 LEFT_MIB = 64
 FULL_S = 8.0
+#: What was on its way when the disk was full has come out by then.
+SETTLED_S = 0.5
 SEEN_LIMIT_S = 30.0
 CHUNK = bytes(1 << 20)
 
@@ -37,16 +40,19 @@ def disk_nearly_full(trial: Trial) -> str:
     """Below LEADFLOW_DISK_FREE_MIN_MIB (here 128 MiB) intake pauses and says so, and goes on when there is room."""
     folder = trial.here.cluster.folder
 
-    def inject() -> None:
+    def inject() -> Moment:
         ballast = _fill(folder, LEFT_MIB << 20)
         trial.wait(lambda: pause_reason(folder), SEEN_LIMIT_S, "intake does not pause")
-        before = trial.watch.unique
+        trial.pause(SETTLED_S)
+        moment, before = trial.now(), trial.watch.unique
         trial.pause(FULL_S)
         if trial.watch.unique > before + trial.load.rate:
             raise FaultFailed("leads were taken in while intake was paused")
         ballast.unlink()
+        return moment
 
-    trial.fault("a disk nearly full", inject)
+    intake = {at for at in trial.watch.moves() if at.topic == RECEIVED}
+    trial.fault("a disk nearly full", inject, intake)
     trial.until_ready()
     return f"{LEFT_MIB} MiB free: intake paused, leads waited in the log; went on by itself when there was room"
 
@@ -57,10 +63,13 @@ def disk_full(trial: Trial) -> str:
     folder = trial.here.cluster.folder
     starts = {name: trial.restarts(name) for name in ("kafka", "valkey", "w1", "w2")}
 
-    def inject() -> None:
+    def inject() -> Moment:
         ballast = _fill(folder, 0)
+        trial.pause(SETTLED_S)
+        moment = trial.now()
         trial.pause(FULL_S)
         ballast.unlink()
+        return moment
 
     trial.fault("a full disk", inject)
     trial.until_ready()

@@ -40,7 +40,10 @@ def offsets_reset(trial: Trial) -> str:
     seconds = max(_first_move_s(trial, at, moment) for at in moved)
     trial.recoveries.append(Recovery("offsets moved by hand", in_flight, round(seconds, 1)))
     trial.until_ready()
-    return f"{', '.join(sorted(stopped))} stopped and said why, the others went on; `repair` settled both"
+    return (
+        f"{', '.join(sorted(stopped))} stopped and said why, the others went on; taken up {seconds:.1f} s "
+        "after `leadflow repair` had ended"
+    )
 
 
 def _liveliest(trial: Trial, topic: str) -> int:
