@@ -9,6 +9,7 @@ from schemas.errors import EpochLost, NeedsPerson, Unavailable
 from schemas.records import Position, Record
 from streams.client import Client
 from streams.clock import Clock
+from streams.cpu import Cpu
 from streams.dead_letters import dead_letter, dead_topic
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, TooLarge
 from streams.events import EpochCommitted, Listener
@@ -32,9 +33,11 @@ class Closer:
         options: EngineOptions,
         on_event: Listener,
         confirm_clock: Callable[[], None],
+        cpu: Cpu,
     ) -> None:
         """Put the parts together; `confirm_clock` raises when nothing may be committed for the clock's sake."""
         self._confirm_clock = confirm_clock
+        self._cpu = cpu
         self._client = client
         self._encode = encode
         self._clock = clock
@@ -118,7 +121,7 @@ class Closer:
         self.last_ms = self._clock.monotonic_ms() - began_ms
         self._complete(ends)
         slow = self.last_ms >= self._options.epoch_slow_ms
-        self._on_event(EpochCommitted(epoch.records, len(epoch.outputs), self.last_ms, slow))
+        self._on_event(EpochCommitted(epoch.records, len(epoch.outputs), self.last_ms, slow, self._cpu.take()))
 
     def _confirm(self, epoch: OpenEpoch) -> None:
         """Ask each stage that took records; one that refuses rests, and the epoch is redone without it."""

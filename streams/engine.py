@@ -26,6 +26,7 @@ from streams.checks import Checks
 from streams.client import Client
 from streams.clock import Clock
 from streams.closing import Closer
+from streams.cpu import COMMITTING, Cpu
 from streams.crash_file import CrashFile
 from streams.dead_letters import DeadLetterState, describe, reason_of
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
@@ -38,7 +39,7 @@ from streams.options import EngineOptions
 from streams.poison import KillsProcess, Suspects
 from streams.readiness import Counters, Readiness
 from streams.restore import Restorer, ThreadRestorer
-from streams.stage import Batch, Message, Stage, TopicPartition
+from streams.stage import Batch, Message, Stage, TopicPartition, stages_by_source
 from streams.state import EngineState
 from streams.timers import pace
 
@@ -88,7 +89,7 @@ class Engine:
         """
         self._client = client
         self._stages = tuple(stages)
-        self._stage_of = _stages_by_topic(stages)
+        self._stage_of = stages_by_source(stages)
         self._options = options = options or EngineOptions()
         self._clock = clock
         self._on_event = on_event
@@ -106,8 +107,9 @@ class Engine:
         self._dead = {topic: DeadLetterState(options.dead_letters) for topic in self._stage_of}
         self._followers = Followers(client)
         parts = (self._assignment, self._intake, self._suspects, self._rests)
-        self._opener = Opener(client, stages, clock, options, *parts, on_event, self._mark)
-        self._closer = Closer(client, codec.encode, clock, options, on_event, self._checks.confirm_clock)
+        self._cpu = Cpu()
+        self._opener = Opener(client, stages, clock, options, *parts, on_event, self._mark, self._cpu)
+        self._closer = Closer(client, codec.encode, clock, options, on_event, self._checks.confirm_clock, self._cpu)
         self._epoch: OpenEpoch | None = None
         self._hold_until_ms = 0
         self._counters = Counters()
@@ -207,10 +209,10 @@ class Engine:
             raise StateInDoubt(f"an epoch was closed before its batches were delivered: {sorted(epoch.undelivered)}")
         self._tick(epoch)
         if epoch.failure is None:
-            self._closer.write_changes(epoch)
+            self._cpu.of(COMMITTING, partial(self._closer.write_changes, epoch))
         self._mark(())
         if epoch.failure is None:
-            self._closer.transact(epoch)
+            self._cpu.of(COMMITTING, partial(self._closer.transact, epoch))
         self._epoch = None
         if epoch.failure is not None:
             self._undo(epoch, epoch.failure)
@@ -236,7 +238,7 @@ class Engine:
     def _guard(self, epoch: OpenEpoch, lane: Lane, hook: Callable[[], object], batches: tuple[Batch, ...] = ()) -> None:
         """Run a stage's hook; what may be undone and judged becomes the epoch's failure, the rest ends the process."""
         try:
-            hook()
+            self._cpu.of(lane.stage.name, hook)
         except ENDS_PROCESS:
             self._mark(())
             raise
@@ -384,14 +386,3 @@ class Engine:
 
 def _unmarked(_: Sequence[Batch]) -> None:
     """Where no crash file is, nothing is marked."""
-
-
-def _stages_by_topic(stages: Sequence[Stage]) -> dict[str, Stage]:
-    """Return the stage of each source topic; a topic belongs to one stage only."""
-    found: dict[str, Stage] = {}
-    for stage in stages:
-        for topic in stage.sources:
-            if topic in found:
-                raise ValueError(f"{topic} is a source of both {found[topic].name} and {stage.name}")
-            found[topic] = stage
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from streams.stage import TopicPartition
@@ -10,12 +10,16 @@ from streams.stage import TopicPartition
 
 @dataclass(frozen=True, slots=True)
 class EpochCommitted:
-    """An epoch's transaction is committed. `took_ms` from begin to commit; `slow`: the producer will be renewed."""
+    """An epoch's transaction is committed. `took_ms` from begin to commit; `slow`: the producer will be renewed.
+
+    `cpu_s` is the CPU of the engine's work by part (stages, fetching, committing) since the epoch committed before.
+    """
 
     records: int
     outputs: int
     took_ms: int
     slow: bool
+    cpu_s: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

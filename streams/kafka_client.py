@@ -123,7 +123,8 @@ class KafkaClient:
         if headers or size > self._least_limit:
             self._check_size(topic, size + sum(len(name) + len(content) + 8 for name, content in headers))
         if partition is None:
-            partition = self._place(topic, key)
+            count = self._counts.get(topic)
+            partition = partition_of(key, count) if count and key is not None else self._place(topic, key)
         self._producer.produce(self._full_names[topic], value, key, partition, headers)
 
     def _check_size(self, topic: str, size: int) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 from schemas import errors
 from schemas.reasons import Reason
 from schemas.topics import source_topics
+from streams.cpu import COMMITTING, FETCHING
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -65,6 +66,12 @@ EPOCH_SECONDS = MetricSpec(
     (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.4, 1, 2.5, 8),
 )
 RECORDS = MetricSpec("leadflow_records", "counter", ("direction",), "Records taken and given by committed epochs.")
+CPU = MetricSpec(
+    "leadflow_cpu_seconds",
+    "counter",
+    ("part",),
+    "CPU seconds of the thread that works, by stage, and for fetching records and committing epochs.",
+)
 EPOCHS_SLOW = MetricSpec(
     "leadflow_epochs_slow",
     "counter",
@@ -111,6 +118,7 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     EPOCHS_UNDONE,
     EPOCH_SECONDS,
     RECORDS,
+    CPU,
     EPOCHS_SLOW,
     PRODUCER_RENEWALS,
     SET_ASIDE,
@@ -158,6 +166,7 @@ LABEL_VALUES: Mapping[str, frozenset[str]] = {
     "reason": frozenset(("", *Reason, *POISON_REASONS, OTHER)),
     "cause": frozenset((*ERROR_CLASSES, "first", "slow", "abort", "error", "connection", "idle", OTHER)),
     "direction": frozenset(("in", "out")),
+    "part": frozenset((*STAGES, FETCHING, COMMITTING)),
     "way": frozenset(("dead_letter", "stage")),
     "topic": frozenset(spec.name for spec in source_topics()),
     "measure": frozenset(("leads", "spend")),

@@ -115,6 +115,8 @@ class Metrics(Collector):
         self.count(m.RECORDS, "in", by=event.records)
         self.count(m.RECORDS, "out", by=event.outputs)
         self.count(m.EPOCHS_SLOW, by=event.slow)
+        for part, seconds in event.cpu_s.items():
+            self.count(m.CPU, part, by=seconds)
         self._histograms[m.EPOCH_SECONDS.name].observe(event.took_ms / 1000)
 
     # --- showing -------------------------------------------------------------------------------------------

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from schemas.errors import NeedsPerson, Poison, Unavailable
 from streams.assignment import Assignment
 from streams.client import Client, GroupMetadata, OffsetGone
 from streams.clock import Clock
+from streams.cpu import FETCHING, Cpu
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, view_of
 from streams.events import Listener, PrepareSlow
 from streams.flow import Backlog, EpochSize, Pauses, Rests
@@ -88,9 +90,11 @@ class Opener:
         rests: Rests,
         on_event: Listener,
         mark: Callable[[Sequence[Batch]], object],
+        cpu: Cpu,
     ) -> None:
         """Put the parts together; `mark` is told what is about to be prepared and processed."""
         self._mark = mark
+        self._cpu = cpu
         self._client = client
         self._stages = tuple(stages)
         self._clock = clock
@@ -190,7 +194,7 @@ class Opener:
 
     def _fetch(self, records_max: int, timeout_s: float) -> int:
         try:
-            messages = self._client.poll(records_max, timeout_s)
+            messages = self._cpu.of(FETCHING, partial(self._client.poll, records_max, timeout_s))
         except OffsetGone as gone:
             self._assignment.stop_partition(gone.partition, str(gone))
             return 0
@@ -289,7 +293,7 @@ class Opener:
     def _prepare_stage(self, stage: Stage, batches: list[Batch], judge: Judge) -> bool:
         began_ms = self._clock.monotonic_ms()
         try:
-            stage.prepare(batches)
+            self._cpu.of(stage.name, partial(stage.prepare, batches))
         except ENDS_PROCESS:
             raise
         except Exception as error:

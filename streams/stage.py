@@ -136,3 +136,14 @@ class Stage:
     def give_up(self, message: Message, error: Exception, epoch: Epoch) -> bool:
         """End a poison record in the stage's own way. False: the engine may dead-letter it; raise: halt."""
         return False
+
+
+def stages_by_source(stages: Sequence[Stage]) -> dict[str, Stage]:
+    """Return the stage of each source topic. Raises ValueError: a topic belongs to one stage only."""
+    found: dict[str, Stage] = {}
+    for stage in stages:
+        for topic in stage.sources:
+            if topic in found:
+                raise ValueError(f"{topic} is a source of both {found[topic].name} and {stage.name}")
+            found[topic] = stage
+    return found

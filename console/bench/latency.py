@@ -7,83 +7,113 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
+from msgspec.structs import replace
 
 from console.bench import w1
+from console.bench.failure import BenchFailed
+from console.bench.machine import this_machine
+from console.bench.probe import wait_joined
+from console.bench.result import Figure, Result
 from console.bench.stand import stand
-from console.bench.throughput import BenchFailed
 from console.producing import Outgoing, Sender
 from console.reach import Reach
 from schemas.identity import lead_id
-from schemas.records import BuyerLead
+from schemas.records import BuyerLead, LeadReceived
 from schemas.topics import RECEIVED
 
-#: The first leads meet cold caches and connections; they are sent and not counted.
+Values = Sequence[tuple[LeadReceived, bytes]]
+
+#: A broker that has just started is slow until Java has compiled what it runs: a burst and some seconds warm it up.
+WARM_UP_LEADS = 10_000
 WARM_UP_S = 5.0
+IMPORT_LIMIT_S = 600.0
 #: After the last lead is sent.
 TAIL_S = 30.0
 POLL_S = 0.02
 
 
-@dataclass(frozen=True)
-class Latency:
-    """What one run measured, in ms; `sold` leads were counted of `sent` ones."""
-
-    leads_per_s: int
-    sent: int
-    sold: int
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-    max_ms: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the figures by name."""
-        return asdict(self)
+#: p50 and p99 in ms, by leads a second.
+GOALS: Final = {100: (25.0, 60.0), 1000: (35.0, 100.0)}
+#: p99 in ms of live leads while a bulk is imported.
+GOAL_DURING_IMPORT_MS: Final = 1000.0
 
 
-def measure(rate: int, seconds: int) -> Latency:
-    """Send `rate` leads a second for a while through one worker. Raises BenchFailed when too few arrive."""
-    leads = int(rate * (seconds + WARM_UP_S))
-    with stand(w1.plan_yaml(100 * leads)) as (cluster, way):
+def measure(rate: int, seconds: int, bulk: int = 0) -> Result:
+    """Send `rate` leads a second for a while through one worker; `bulk` more leads are imported meanwhile.
+
+    Broker and worker are warmed up by a burst and by the first seconds, which are not counted. Raises BenchFailed when
+    too few arrive.
+    """
+    paced = int(rate * (seconds + WARM_UP_S))
+    leads = w1.leads(WARM_UP_LEADS + paced + bulk, 0)
+    with stand(w1.plan_yaml(100 * (WARM_UP_LEADS + paced + bulk))) as (cluster, way):
         cluster.start_workers(1)
-        cluster.wait_ready()
-        arrivals = Arrivals(way)
-        with arrivals:
-            sent = _send(way, leads, rate)
+        (worker,) = cluster.workers.values()
+        wait_joined(worker)
+        now_ms = way.clock.now_ms()
+        values = [(lead, way.codec.encode(replace(lead, submitted_at=now_ms))) for lead in leads]
+        with Arrivals(way) as arrivals:
+            _import(way, values[:WARM_UP_LEADS])
             _wait_quiet(arrivals)
-    counted_from = min(sent.values()) + WARM_UP_S
-    took = sorted(
-        (arrived - sent[lead]) * 1000
-        for lead, arrived in arrivals.at.items()
-        if lead in sent and sent[lead] >= counted_from
-    )
+            live, rest = values[WARM_UP_LEADS : WARM_UP_LEADS + paced], values[WARM_UP_LEADS + paced :]
+            importing = threading.Thread(target=_import_after_warm_up, args=(way, rest), daemon=True)
+            importing.start()
+            sent = send_paced(way, live, rate)
+            importing.join(IMPORT_LIMIT_S)
+            _wait_quiet(arrivals)
+    took = sorted(arrivals.took_ms(sent, min(sent.values()) + WARM_UP_S))
     if len(took) < rate * seconds // 2:
         raise BenchFailed(f"only {len(took)} of about {rate * seconds} leads arrived at a buyer")
-    at = [round(_percentile(took, share), 1) for share in (0.50, 0.90, 0.99, 1.0)]
-    return Latency(rate, leads, len(took), *at)
+    during = f" while {bulk:,} others are imported" if bulk else ""
+    work = f"W1, {rate} leads a second for {seconds} s{during}"
+    return Result("latency", work, this_machine(), _figures(took, rate, bulk))
+
+
+def _figures(took: list[float], rate: int, bulk: int) -> tuple[Figure, ...]:
+    p50, p99 = (None, GOAL_DURING_IMPORT_MS) if bulk else GOALS.get(rate, (None, None))
+    goals = {0.50: p50, 0.90: None, 0.99: p99}
+    return (
+        *(Figure(f"p{share:.0%}"[:-1], round(_percentile(took, share), 1), "ms", goals[share]) for share in goals),
+        Figure("longest", round(took[-1], 1), "ms"),
+        Figure("leads counted", len(took), ""),
+    )
 
 
 def _percentile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def _send(way: Reach, leads: int, rate: int) -> dict[str, float]:
+def send_paced(way: Reach, leads: Values, rate: int) -> dict[str, float]:
     """Send at a steady pace; return when each lead was handed to the producer, by lead_id."""
     sender, pause = Sender(way.address, linger_ms=0), threading.Event()
     sent: dict[str, float] = {}
     began = time.monotonic()
-    for number, lead in enumerate(w1.leads(leads, way.clock.now_ms())):
-        value = way.codec.encode(lead)
+    for number, (lead, value) in enumerate(leads):
         pause.wait(max(0.0, began + number / rate - time.monotonic()))
         name = lead_id(lead.supplier_id, lead.campaign_id, lead.supplier_lead_id, test=lead.test)
         sent[name] = time.monotonic()
         sender.send(Outgoing(RECEIVED, lead.supplier_lead_id, value))
+        sender.poll()
     sender.flush()
     return sent
+
+
+def _import(way: Reach, leads: Values) -> None:
+    """Send as fast as it goes, as an import does."""
+    sender = Sender(way.address)
+    for lead, value in leads:
+        sender.send(Outgoing(RECEIVED, lead.supplier_lead_id, value))
+    sender.flush()
+
+
+def _import_after_warm_up(way: Reach, leads: Values) -> None:
+    if leads:
+        threading.Event().wait(WARM_UP_S)
+        _import(way, leads)
 
 
 def _wait_quiet(arrivals: Arrivals) -> None:
@@ -102,6 +132,8 @@ class Arrivals:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="arrivals", daemon=True)
         self.at: dict[str, float] = {}
+        #: When the last record of any lead arrived, monotonic.
+        self.last = 0.0
 
     def __enter__(self) -> Arrivals:
         self._thread.start()
@@ -110,6 +142,14 @@ class Arrivals:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join(10)
+
+    def took_ms(self, sent: Mapping[str, float], counted_from: float) -> list[float]:
+        """Return how long each of these leads took that was sent later than `counted_from` and has arrived."""
+        return [
+            (arrived - sent[lead]) * 1000
+            for lead, arrived in list(self.at.items())
+            if lead in sent and sent[lead] >= counted_from
+        ]
 
     def _run(self) -> None:
         address, codec = self._way.address, self._way.codec
@@ -129,6 +169,6 @@ class Arrivals:
         while not self._stopped.is_set():
             message = consumer.poll(POLL_S)
             if message is not None and message.error() is None:
-                now = time.monotonic()
+                now = self.last = time.monotonic()
                 self.at.setdefault(codec.decode_as(message.value() or b"", BuyerLead).lead_id, now)
         consumer.close()

@@ -82,16 +82,28 @@ def _buyer(number: int, cap: int | None, draw: random.Random) -> str:
     """Return one buyer with one contract; a third of the states each, grades by number; the capped ones come first."""
     states = ", ".join(sorted(draw.sample(STATES, 17)))
     grades = ("A, B, C, D", "A, B, C", "A, B")[number % 3]
-    caps = "unlimited" if cap is None else f"{{leads: {{day: {cap}}}}}"
-    name = f"w1-buyer-{number:04d}"
+    return buyer_yaml(
+        f"w1-buyer-{number:04d}",
+        f"{{state: [{states}], grade: [{grades}]}}",
+        price=30 + number % 20,
+        caps="unlimited" if cap is None else f"{{leads: {{day: {cap}}}}}",
+        priority=1 if number < CAPPED_BUYERS else 1 + number % 2,
+        weight=1 + number % 5,
+    )
+
+
+def buyer_yaml(
+    name: str, accept: str, *, price: int, caps: str = "unlimited", priority: int = 1, weight: int = 1
+) -> str:
+    """Return a buyer of W1's campaign with one contract, as the plan has it; `price` in whole dollars."""
     return (
-        f"  {name}:\n    name: Buyer {number}\n    time_zone: America/Chicago\n"
+        f"  {name}:\n    name: Buyer {name}\n    time_zone: America/Chicago\n"
         "    hours: {mon-sun: 06:00-23:00}\n    when_closed: skip\n    tests: false\n"
         f"    caps: {caps}\n    delivery: topic\n    contracts:\n"
         f"      {name}-c:\n        campaign: {CAMPAIGN}\n"
-        f"        accept: {{state: [{states}], grade: [{grades}]}}\n"
-        f"        price: {30 + number % 20}.00\n        priority: {1 if number < CAPPED_BUYERS else 1 + number % 2}\n"
-        f"        weight: {1 + number % 5}\n        caps: unlimited\n"
+        f"        accept: {accept}\n"
+        f"        price: {price}.00\n        priority: {priority}\n"
+        f"        weight: {weight}\n        caps: unlimited\n"
     )
 
 

@@ -83,8 +83,10 @@ def test_a_value_outside_of_a_closed_set_is_other_and_never_shown() -> None:
 
 def test_engine_events_are_counted() -> None:
     metrics = Metrics()
-    metrics.listen(events.EpochCommitted(records=10, outputs=25, took_ms=12, slow=False))
-    metrics.listen(events.EpochCommitted(records=1, outputs=0, took_ms=700, slow=True))
+    metrics.listen(
+        events.EpochCommitted(records=10, outputs=25, took_ms=12, slow=False, cpu_s={"dedup": 0.25, "committing": 0.5})
+    )
+    metrics.listen(events.EpochCommitted(records=1, outputs=0, took_ms=700, slow=True, cpu_s={"dedup": 0.5}))
     metrics.listen(events.EpochUndone("EpochLost", sent=True))
     metrics.listen(events.RecordSetAside("dedup", RECEIVED, 7, "UNDECODABLE", dead_letter=True))
     metrics.listen(events.StageRests("dedup", "Redis does not answer"))
@@ -97,6 +99,8 @@ def test_engine_events_are_counted() -> None:
     assert found["leadflow_epochs_undone_total", ("EpochLost",)] == 1
     assert (found["leadflow_records_total", ("in",)], found["leadflow_records_total", ("out",)]) == (11, 25)
     assert found["leadflow_epochs_slow_total", ()] == 1
+    assert found["leadflow_cpu_seconds_total", ("dedup",)] == 0.75
+    assert found["leadflow_cpu_seconds_total", ("committing",)] == 0.5
     assert found["leadflow_epoch_seconds_bucket", ("0.01",)] == 0
     assert found["leadflow_epoch_seconds_bucket", ("0.025",)] == 1
     assert found["leadflow_epoch_seconds_bucket", ("+Inf",)] == found["leadflow_epoch_seconds_count", ()] == 2

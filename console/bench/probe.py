@@ -1,0 +1,62 @@
+"""What a benchmark asks of a running worker: its CPU by part, its memory, whether it works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.request import urlopen
+
+import psutil
+
+from console.bench.failure import BenchFailed
+from console.cluster.ports import HOST
+from console.cluster.worker_process import WorkerProcess
+from streams.metric_catalogue import CPU
+
+START_LIMIT_S = 60.0
+LOOK_EVERY_S = 0.02
+ANSWER_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Used:
+    """CPU seconds of a worker's process (user and system, all threads) and of the parts of its work."""
+
+    process_s: float
+    parts_s: Mapping[str, float]
+
+    def since(self, before: Used) -> Used:
+        """Return what was used after `before`."""
+        parts = {part: seconds - before.parts_s.get(part, 0.0) for part, seconds in self.parts_s.items()}
+        return Used(self.process_s - before.process_s, parts)
+
+
+def used(worker: WorkerProcess) -> Used:
+    """Return what a worker has used since it started."""
+    times = _process(worker).cpu_times()
+    with urlopen(f"http://{HOST}:{worker.web_port}/metrics", timeout=ANSWER_LIMIT_S) as answer:
+        lines = answer.read().decode().splitlines()
+    begin = f'{CPU.name}_total{{part="'
+    parts = {line[len(begin) :].partition('"')[0]: float(line.rpartition(" ")[2]) for line in lines if begin in line}
+    return Used(float(times.user + times.system), parts)
+
+
+def rss_mb(worker: WorkerProcess) -> float:
+    """Return the memory of a worker, resident, in MB."""
+    return round(_process(worker).memory_info().rss / 1e6, 1)
+
+
+def wait_joined(worker: WorkerProcess) -> None:
+    """Wait until the worker runs partitions. Raises BenchFailed after `START_LIMIT_S`."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while not worker.readiness().answer.get("running"):
+        if time.monotonic() > deadline:
+            raise BenchFailed(f"the worker did not join its group: {worker.log_tail()}")
+        time.sleep(LOOK_EVERY_S)
+
+
+def _process(worker: WorkerProcess) -> psutil.Process:
+    if worker.pid is None:
+        raise BenchFailed(f"the worker does not run: {worker.log_tail()}")
+    return psutil.Process(worker.pid)
