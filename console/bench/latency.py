@@ -21,6 +21,7 @@ from console.bench.result import Figure, Result
 from console.bench.stand import stand
 from console.producing import Outgoing, Sender
 from console.reach import Reach
+from console.work_left import left
 from schemas.identity import lead_id
 from schemas.records import BuyerLead, LeadReceived
 from schemas.topics import RECEIVED
@@ -31,8 +32,8 @@ Values = Sequence[tuple[LeadReceived, bytes]]
 WARM_UP_LEADS = 10_000
 WARM_UP_S = 5.0
 IMPORT_LIMIT_S = 600.0
-#: After the last lead is sent.
-TAIL_S = 30.0
+#: For all work to be done, after the warm-up and after the last lead.
+DONE_LIMIT_S = 300.0
 POLL_S = 0.02
 
 
@@ -58,13 +59,13 @@ def measure(rate: int, seconds: int, bulk: int = 0) -> Result:
         values = [(lead, way.codec.encode(replace(lead, submitted_at=now_ms))) for lead in leads]
         with Arrivals(way) as arrivals:
             _import(way, values[:WARM_UP_LEADS])
-            _wait_quiet(arrivals)
+            _wait_done(way)
             live, rest = values[WARM_UP_LEADS : WARM_UP_LEADS + paced], values[WARM_UP_LEADS + paced :]
             importing = threading.Thread(target=_import_after_warm_up, args=(way, rest), daemon=True)
             importing.start()
             sent = send_paced(way, live, rate)
             importing.join(IMPORT_LIMIT_S)
-            _wait_quiet(arrivals)
+            _wait_done(way)
     took = sorted(arrivals.took_ms(sent, min(sent.values()) + WARM_UP_S))
     if len(took) < rate * seconds // 2:
         raise BenchFailed(f"only {len(took)} of about {rate * seconds} leads arrived at a buyer")
@@ -116,12 +117,13 @@ def _import_after_warm_up(way: Reach, leads: Values) -> None:
         _import(way, leads)
 
 
-def _wait_quiet(arrivals: Arrivals) -> None:
-    """Wait until nothing has arrived for two seconds; at most `TAIL_S`."""
-    deadline, pause, before = time.monotonic() + TAIL_S, threading.Event(), -1
-    while len(arrivals.at) != before and time.monotonic() < deadline:
-        before = len(arrivals.at)
-        pause.wait(2.0)
+def _wait_done(way: Reach) -> None:
+    """Wait until the workers have nothing left to do. Raises BenchFailed after `DONE_LIMIT_S`."""
+    deadline, pause = time.monotonic() + DONE_LIMIT_S, threading.Event()
+    while open_ := left(way.reader, way.group):
+        if time.monotonic() > deadline:
+            raise BenchFailed(f"{open_} records were not worked off within {DONE_LIMIT_S:.0f} s")
+        pause.wait(0.5)
 
 
 class Arrivals:

@@ -1,0 +1,1 @@
+"""Benchmarks: what they say, without running one."""
