@@ -11,7 +11,7 @@ from rich.console import Console
 from console.bench.machine import REFERENCE_US, Machine, this_machine
 from console.bench.result import Figure, NoResult, Result, read_result
 
-HERE = Machine(cores=2, python="3.11.9", optimised=True, unit_us=2 * REFERENCE_US)
+HERE = Machine(cores=2, python="3.11.9", unit_us=2 * REFERENCE_US)
 FOUND = Result(
     "throughput",
     "W1, 1,000 leads",
