@@ -8,7 +8,7 @@ from typing import Final
 from console.audit.cases import Case, Flow, Origin
 from console.audit.findings import Finding, Place, Rule
 from console.audit.intake import person_keys
-from console.audit.judging import Law, judge, judge_as_it_is, settled
+from console.audit.judging import Law, judge, judge_again, judge_as_it_is, settled
 from console.audit.memory import Times, digest
 from console.audit.opening import Opened
 from console.audit.scope import Scope
@@ -109,7 +109,13 @@ class Docket:
 
     def settle(self, case: Case | None) -> None:
         """Judge and drop a case if nothing is missing."""
-        if case is None or not (case.closed is not None or case.again) or not settled(case, self._law):
+        if case is None or not (case.closed is not None or case.again):
+            return
+        if case.again and (case.rights or case.delivered or case.closed):
+            self.found += judge_again(case)
+            self._drop(case)
+            return
+        if not settled(case, self._law):
             return
         if case.lead_id in self._told:
             self._told.discard(case.lead_id)

