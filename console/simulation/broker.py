@@ -21,12 +21,14 @@ class Broker(MemoryBroker):
         if logs is None or any(log.last_stable < log.end for log in logs):
             return False
         self._hidden[topic] = self._topics.pop(topic)
+        del self._counts[topic]
         return True
 
     def show(self, topic: str) -> None:
         """Put it within reach again, with all that is in it; a topic that is not hidden stays as it is."""
         if topic in self._hidden:
             self._topics[topic] = self._hidden.pop(topic)
+            self._counts[topic] = len(self._topics[topic])
 
     def show_all(self) -> None:
         """Put every topic within reach again."""

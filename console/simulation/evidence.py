@@ -18,14 +18,12 @@ from schemas.records import (
     LeadScored,
     LeadSold,
     LeadUnique,
-    PlanVersion,
     Record,
     RightUnfilled,
 )
 from schemas.topics import (
     BUYER_STATUS,
     CLOSED,
-    PLAN,
     RECEIVED,
     REJECTED,
     SCORED,
@@ -57,7 +55,6 @@ class Evidence:
     statuses: Mapping[str, BuyerStatus]
     delivered: Mapping[str, tuple[BuyerLead, ...]]
     plans: Mapping[int, CompiledPlan]
-    applied_at: Mapping[int, int]
 
     @property
     def ends(self) -> tuple[LeadSold | RightUnfilled, ...]:
@@ -89,5 +86,4 @@ def gather(broker: Broker, plans: Mapping[int, CompiledPlan]) -> Evidence:
             if buyer_topic(buyer_id) in there
         },
         plans=plans,
-        applied_at={version.version: version.applied_at for version in records(PLAN, PlanVersion)},
     )

@@ -90,7 +90,7 @@ class Faults:
     def _slow_at(self, process: Process, step: str, when: str) -> None:
         self._count("slow", process, step, when)
         self._tally.note("slow_steps")
-        self._sleep(process, self._chance.choice((2, 6, 20)), frozen=False)
+        self._sleep(process, self._chance.choice((2, 6, 20, 60)), frozen=False)
 
     def _lag_at(self, process: Process, step: str, when: str) -> None:
         self._count("lag", process, step, when)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Final
 
 from config.plan.model import DedupeRule
 from console.simulation.evidence import Evidence
-from console.simulation.outside import BACK_MOST_MS
 from schemas.reasons import Reason
 from schemas.records import LeadRejected, LeadUnique
 
@@ -120,7 +119,7 @@ def _place(fact: LeadRejected) -> tuple[int, int]:
 
 
 def _duplicates(evidence: Evidence) -> Iterator[str]:
-    """No two unique leads are alike. Tests neither are nor make duplicates."""
+    """No two unique leads are alike by the later one's plan. Tests neither are nor make duplicates."""
     by_value: dict[tuple[str, str], list[LeadUnique]] = defaultdict(list)
     for lead in evidence.unique:
         for name, value in (("email", lead.lead.email), ("phone", lead.lead.phone)):
@@ -131,22 +130,10 @@ def _duplicates(evidence: Evidence) -> Iterator[str]:
         if one.slip.lead_id == other.slip.lead_id:
             continue
         later, earlier = sorted((one, other), key=lambda lead: (lead.slip.plan_version, lead.slip.received_at))[::-1]
-        rules = _rules(evidence, later, min(one.slip.received_at, other.slip.received_at))
-        if rules and all(_is_like(later, earlier, rule) for rule in rules) and not _overtaken(later, earlier, by_value):
+        campaign = evidence.plans[later.slip.plan_version].campaigns.get(later.slip.campaign_id)
+        rule = campaign.dedupe if campaign is not None else None
+        if rule is not None and _is_like(later, earlier, rule):
             yield f"leads {earlier.slip.lead_id} and {later.slip.lead_id} are alike, and both unique"
-
-
-def _rules(evidence: Evidence, lead: LeadUnique, received_at: int) -> list[DedupeRule]:
-    """Return by which rules a pair may have been judged: of plans that came while one waited, or of the one before.
-
-    What a first try has claimed stands when its epoch is redone, so a lead may pass by the plan of that first try.
-    """
-    slip = lead.slip
-    came_at = received_at - BACK_MOST_MS
-    before = max((version for version, at in evidence.applied_at.items() if at <= came_at), default=1)
-    plans = [evidence.plans[version] for version in range(min(before, slip.plan_version), slip.plan_version + 1)]
-    rules = [plan.campaigns[slip.campaign_id].dedupe for plan in plans if slip.campaign_id in plan.campaigns]
-    return [rule for rule in rules if rule is not None]
 
 
 def _is_like(later: LeadUnique, earlier: LeadUnique, rule: DedupeRule) -> bool:
@@ -158,15 +145,3 @@ def _is_like(later: LeadUnique, earlier: LeadUnique, rule: DedupeRule) -> bool:
     one, other = later.lead, earlier.lead
     same = [getattr(one, name) is not None and getattr(one, name) == getattr(other, name) for name in rule.of]
     return all(same) if rule.match == "all" else any(same)
-
-
-def _overtaken(
-    later: LeadUnique, earlier: LeadUnique, by_value: Mapping[tuple[str, str], Iterable[LeadUnique]]
-) -> bool:
-    """Whether a third like lead, received later than both, was judged before one of them: claims keep the newest only.
-
-    That takes a partition that lies behind by more than the window; see `docs/guarantees.md`.
-    """
-    newest = max(later.slip.received_at, earlier.slip.received_at)
-    values = [("email", later.lead.email or ""), ("phone", later.lead.phone or "")]
-    return any(third.slip.received_at > newest for value in values for third in by_value.get(value, ()))

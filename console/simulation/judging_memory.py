@@ -8,6 +8,7 @@ from typing import Any, Final
 from console.simulation.broker import Broker
 from console.simulation.evidence import Evidence
 from console.simulation.judging_sales import WINDOWS, Books
+from console.simulation.outside import BACK_MOST_MS
 from console.simulation.process import CODEC, Process
 from schemas.records import BuyerState, Count, Counters, Position, Record
 from streams.lanes import Lane
@@ -17,8 +18,6 @@ from tables.caps import align, buyer_key, contract_key, roll
 from tables.status import standing_of
 
 _GROUP: Final = "leadflow"
-#: An opening is said after a second and closings at once; beyond this a standing must have been said.
-_SAID_MS: Final = 3_000
 
 
 def judge_memory(
@@ -38,7 +37,8 @@ def judge_memory(
     yield from _routed(tables.get("routed", {}), evidence)
     now_ms = broker.now_ms()
     for state in tables.get("buyers", {}).values():
-        yield from _statuses(state, tables["caps"], evidence, now_ms)
+        later = _can_buy(state, tables["caps"], now_ms + BACK_MOST_MS)
+        yield from _statuses(_can_buy(state, tables["caps"], now_ms) & later, state, evidence, now_ms)
 
 
 def _lane(broker: Broker, lane: Lane) -> Iterator[str]:
@@ -96,16 +96,19 @@ def _routed(routed: Mapping[str, Any], evidence: Evidence) -> Iterator[str]:
     yield from (f"lead {end.lead_id} is not remembered as routed" for end in evidence.ends if end.lead_id not in routed)
 
 
-def _statuses(state: BuyerState, caps: Mapping[str, Any], evidence: Evidence, now_ms: int) -> Iterator[str]:
-    """A contract that can buy is not said to be closed: it would get no lead for ever."""
+def _can_buy(state: BuyerState, caps: Mapping[str, Any], now_ms: int) -> set[str]:
+    """Return the contracts of a buyer that can buy at this time."""
     rules = rules_of(state)
-    moment = rules.calendar.at(now_ms)
-    of_buyer = roll(caps.get(buyer_key(state.terms.buyer_id)), moment, now_ms)
-    for contract_id in rules.contracts:
-        of_contract = align(caps.get(contract_key(contract_id)), of_buyer)
-        standing = standing_of(rules, contract_id, of_contract, of_buyer, now_ms)
-        said = evidence.statuses.get(contract_id)
+    of_buyer = roll(caps.get(buyer_key(state.terms.buyer_id)), rules.calendar.at(now_ms), now_ms)
+    counters = {key: align(caps.get(contract_key(key)), of_buyer) for key in rules.contracts}
+    return {key for key in rules.contracts if standing_of(rules, key, counters[key], of_buyer, now_ms).open}
+
+
+def _statuses(can_buy: set[str], state: BuyerState, evidence: Evidence, now_ms: int) -> Iterator[str]:
+    """A contract that can buy, also if the clock had not gone back, is not said to be closed: it would get no lead."""
+    for contract in state.terms.contracts:
+        said = evidence.statuses.get(contract.contract_id)
         if said is None:
-            yield f"nothing was ever said of contract {contract_id}"
-        elif standing.open and not said.open and not 0 <= said.closed_until <= now_ms:
-            yield f"contract {contract_id} can buy, and is said to be closed: {said.reason}"
+            yield f"nothing was ever said of contract {contract.contract_id}"
+        elif contract.contract_id in can_buy and not said.open and not 0 <= said.closed_until <= now_ms:
+            yield f"contract {contract.contract_id} can buy, and is said to be closed: {said.reason}"

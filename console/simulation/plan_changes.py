@@ -121,6 +121,9 @@ def change_rights(chance: Random, draft: PlanDraft) -> bool:
     return True
 
 
+#: A cap below what is used is rare by itself, and much depends on it.
+_CUT_CHANCE: Final = 0.5
+
 CHANGES: Final[tuple[PlanChange, ...]] = (
     lower_a_cap,
     lower_a_cap,
@@ -138,13 +141,17 @@ CHANGES: Final[tuple[PlanChange, ...]] = (
     retire_a_buyer,
     retire_a_contract,
     change_dedupe,
+    change_dedupe,
+    change_dedupe,
     change_rights,
 )
 
 
 def change(chance: Random, draft: PlanDraft) -> str:
-    """Make one or two changes to the draft; return their names."""
+    """Make some changes to the draft; return their names."""
     names = []
+    if chance.random() < _CUT_CHANCE and lower_a_cap(chance, draft):
+        names.append(lower_a_cap.__name__)
     for _ in range(chance.choice((1, 2, 2, 3))):
         chosen = chance.choice(CHANGES)
         if chosen(chance, draft):

@@ -8,16 +8,16 @@ from agents.delivery.stage import Delivery
 from agents.routing.stage import Routing
 from console.simulation.switching_off import Switches
 from schemas.topics import changelog_topic
+from streams import assignment
 from streams.assignment import Assignment
 from streams.client import GroupMetadata
 from streams.closing import Closer
 from streams.epoch import OpenEpoch
 from streams.intake import Intake
-from streams.lanes import KeptState, LaneStatus
+from streams.lanes import KeptState
 from streams.memory_broker import MemoryBroker
 from streams.memory_client import MemoryClient
 from streams.memory_group import MemoryGroup
-from streams.restore import Token
 from streams.stage import TopicPartition
 from streams.stores import Store
 
@@ -133,20 +133,4 @@ def kept_read_on(switches: Switches) -> None:
 def position_check(switches: Switches) -> None:
     """Nobody compares the restored state with the committed offsets, and state kept over a revoke is not read on."""
     kept_read_on(switches)
-    switches.set(__import__("streams.assignment", fromlist=["check_state"]), "check_state", lambda *_: None)
-
-
-def all_sources(switches: Switches) -> None:
-    """A lane starts as soon as one of its sources is owned."""
-
-    def hasty(self: Any, partitions: Any) -> None:
-        for partition in partitions:
-            lane = self._lane(partition)
-            if lane.status not in (LaneStatus.AWAY, LaneStatus.PARTIAL):
-                self._leave(lane)
-            lane.owned.update(lane.sources)
-            lane.status = LaneStatus.ASKING
-            lane.token = Token()
-            lane.ask_at_ms = lane.ask_for_ms = 0
-
-    switches.set(Assignment, "on_assign", hasty)
+    switches.set(assignment, "check_state", lambda *_: None)

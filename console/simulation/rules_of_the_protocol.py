@@ -14,6 +14,7 @@ from agents.delivery import turn as delivery_turn
 from agents.delivery.owner import Refusal, Sale
 from agents.routing import turn as routing_turn
 from agents.routing.stage import Routing
+from agents.scoring.stage import ScoringStage
 from console.simulation.claim_server import ClaimServer
 from console.simulation.switching_off import Switches
 from schemas.reasons import Reason
@@ -183,7 +184,13 @@ def tests_apart(switches: Switches) -> None:
 
 
 def plan_not_behind(switches: Switches) -> None:
-    """A router that lacks the plan by which a lead was taken in does not refuse its epoch."""
+    """A worker that lacks the plan by which a lead was taken in goes on: scoring scores, the router drops the lead."""
+
+    def any_version(self: Any, batches: Any) -> None:
+        for batch in batches:
+            self._opened[batch.partition] = {message.offset: self._open(message) for message in batch.messages}
+
+    switches.set(ScoringStage, "prepare", any_version)
     switches.set(Routing, "confirm", lambda self: None)
 
 

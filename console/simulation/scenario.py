@@ -49,8 +49,11 @@ WEATHERS: Final[dict[str, Weather]] = {
     "redis": Weather(
         redis=0.01, redis_losses=8, crash=0.002, lost=0.01, freeze=0.002, slow=0.01, markers=0.3, town=0.3
     ),
+    "caps": Weather(plans=3, leaps=0, pauses=0, town=4.0, slow=0.004, markers=0.3),
+    "claims": Weather(redis_losses=12, slow=0.03, town=0.15, leaps=0, pauses=0, plans=0),
     "clocks": Weather(clocks=4, leaps=6, crash=0.002),
-    "plans": Weather(plans=3, pauses=4, topics=2, crash=0.002, lost=0.005, slow=0.006, lag=0.01, markers=0.6),
+    "plans": Weather(plans=3, pauses=4, topics=2, crash=0.002, lost=0.005, slow=0.01, lag=0.006, markers=0.6, town=0.6),
+    "timers": Weather(freeze=0.01, slow=0.004, pauses=10, topics=4, plans=3, leaps=4),
     "everything": Weather(
         crash=0.003,
         freeze=0.003,
@@ -111,7 +114,7 @@ class Scenario:
     def setup(self) -> Setup:
         """Draw what the run is made of. The order of the draws is part of what a seed means."""
         chance = Random(f"setup/{self.seed}")
-        drawn = chance.choice(_DRAWN)
+        drawn = Random(f"weather/{self.seed}").choice(_DRAWN)
         workers, protocol = chance.choice((1, 2, 2, 3, 3)), chance.choice(("eager", "eager", "incremental"))
         static = chance.random() < 0.5 and protocol == "eager"  # KIP-848 refuses a static member's successor for long
         name = self.weather or drawn

@@ -11,7 +11,7 @@ from console.simulation.arrivals import Arrival
 from console.simulation.broker import Broker
 from console.simulation.claim_server import ClaimServer
 from console.simulation.faults import Crash, Faults
-from console.simulation.outside import Outside
+from console.simulation.outside import BACK_MOST_MS, Outside
 from console.simulation.plan_chain import Version, chain_of
 from console.simulation.process import Process, SkewedClock
 from console.simulation.scenario import Scenario, Setup
@@ -24,7 +24,7 @@ from streams.clock import ManualClock
 from streams.events import EpochCommitted, EpochUndone, Event, LaneChanged, Listener, RecordSetAside, StageRests
 
 #: Turns after the story in which a run must come to rest.
-_DRAIN_TURNS: Final = 6_000
+_DRAIN_TURNS: Final = 3_000
 #: Turns without work after everything is taken, so that what waits for a moment is said.
 _QUIET_TURNS: Final = 40
 _ASLEEP_MOST: Final = 3
@@ -85,6 +85,7 @@ class World:
         self._ghosts: list[Process] = []
         self._sleepers: list[Sleeper] = []
         self._births = self._quiet = 0
+        self._caught_up = False
         self.turn = 0
         self._calm_from = 0
 
@@ -282,7 +283,13 @@ class World:
         if self.turn % 8:
             return False
         self._quiet = self._quiet + 8 if self._is_quiet() else 0
-        return self._quiet >= _QUIET_TURNS
+        if self._quiet < _QUIET_TURNS:
+            return False
+        if not self._caught_up:  # what waits for a time that was there before the clocks went back
+            self._caught_up, self._quiet = True, 0
+            self.outside.pass_time(BACK_MOST_MS)
+            return False
+        return True
 
     def _is_quiet(self) -> bool:
         """Whether everybody is there and nothing waits. A log's end counts its last marker, an offset does not."""

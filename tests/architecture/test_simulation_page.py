@@ -1,0 +1,28 @@
+"""The page about simulation names every rule that can be switched off, with its seed, and every test it promises."""
+
+from __future__ import annotations
+
+import re
+
+from console.simulation.rules_off import RULES
+from console.simulation.scenario import WEATHERS
+from tests.support.checkout import ROOT
+
+PAGE = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
+
+
+def test_the_table_is_that_of_the_code() -> None:
+    rows = [line for line in PAGE.splitlines() if line.startswith("| `") and line.count("|") == 7]
+    named = {(cells[1].strip(" `"), cells[4].strip(), int(cells[5])) for cells in (row.split("|") for row in rows)}
+    assert named == {(rule.name, rule.weather, rule.seed) for rule in RULES}
+
+
+def test_every_weather_is_named() -> None:
+    assert [name for name in WEATHERS if f"`{name}`" not in PAGE] == []
+
+
+def test_every_test_that_it_names_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", PAGE)
+    assert len(named) >= 3
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
