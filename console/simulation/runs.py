@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from console.simulation.auditing import judge_by_topics
 from console.simulation.evidence import Evidence, gather
 from console.simulation.judging_leads import judge_leads
 from console.simulation.judging_memory import judge_memory
@@ -75,6 +76,7 @@ def _findings(world: World) -> Iterator[str]:
     found, books = judge_sales(evidence)
     yield from found
     yield from judge_memory(world.broker, world.processes(), evidence, books)
+    yield from judge_by_topics(world.broker)
 
 
 def _count(tally: Tally, evidence: Evidence) -> None:

@@ -1,0 +1,25 @@
+"""The auditor as a second judge: it takes every committed record of a run and shares no code with the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from console.audit.auditor import Auditor
+from console.simulation.broker import Broker
+from console.simulation.process import CODEC
+from schemas.topics import PAUSES, PLAN
+
+#: A worker whose reading of news lags while a night passes has heard of no pause all that time: pauses are not judged.
+_NEWS_MS: Final = 365 * 24 * 3_600_000
+
+
+def judge_by_topics(broker: Broker) -> Iterator[str]:
+    """Yield what the auditor finds; plans and pauses are read first, as its command reads them."""
+    auditor = Auditor(CODEC, grace_ms=_NEWS_MS)
+    topics = broker.counts()
+    for topic in (PLAN, PAUSES, *(topic for topic in topics if topic not in (PLAN, PAUSES))):
+        for message in broker.records(topic):
+            yield from (f"audit: {finding}" for finding in auditor.take(message))
+    told = auditor.end()
+    yield from (f"audit: {finding}" for finding in told.findings)
