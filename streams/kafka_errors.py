@@ -42,8 +42,11 @@ def is_fatal(error: KafkaError) -> bool:
 
 
 def is_member_fenced(error: KafkaError) -> bool:
-    """Whether another process has taken our static membership; inside _FATAL only the text tells."""
-    return error.code() in FENCED_MEMBER or (is_fatal(error) and "instance" in error.str().lower())
+    """Whether another process has taken our static membership; inside _FATAL only the text tells.
+
+    A fenced producer's text speaks of instances as well, and says nothing of the membership: its code is _FENCED.
+    """
+    return error.code() in FENCED_MEMBER or (error.code() == KafkaError._FATAL and "instance" in error.str().lower())
 
 
 def as_consumer_error(error: KafkaError) -> LeadflowError | None:

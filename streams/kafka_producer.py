@@ -35,6 +35,8 @@ INIT_TIMEOUT_S = 5.0
 ABORT_TIMEOUT_S = 3.0
 """An abort that is not answered need not be: init_transactions of the next handle aborts what is open."""
 
+_NOT_OPEN = 0.0
+
 QUEUE_WAITS = 50
 QUEUE_WAIT_S = 0.1
 
@@ -53,7 +55,8 @@ class KafkaProducer:
         self._handle: Any = None
         self._ready = False
         self._stale: Cause | None = "first"
-        self._began = 0.0
+        #: When the transaction began that is open or whose end was not answered.
+        self._began = _NOT_OPEN
         self._used = time.monotonic()
         self._gave_up_slow = False
         self._dead: LeadflowError | None = None
@@ -131,7 +134,8 @@ class KafkaProducer:
         finally:
             self._watchdog.disarm()
         self._gave_up_slow = False
-        self._ended("slow" if self.elapsed_s() * 1000 >= self._settings.clock_ms else None)
+        took_ms, self._began = self.elapsed_s() * 1000, _NOT_OPEN
+        self._ended("slow" if took_ms >= self._settings.clock_ms else None)
 
     def abort(self) -> None:
         """Abort. An unanswered abort is as good: the handle goes, and the next one's start aborts what is open."""
@@ -139,6 +143,7 @@ class KafkaProducer:
         try:
             if self._handle is not None:
                 self._handle.abort_transaction(ABORT_TIMEOUT_S)
+                self._began = _NOT_OPEN
         except KafkaException as problem:
             error: KafkaError = problem.args[0]
             log.info("abort was not answered: %s; the next handle aborts", error.name())
@@ -267,7 +272,7 @@ class KafkaProducer:
         return f"; refused: {', '.join(sorted(self.refused))}" if self.refused else ""
 
     def _past_timeout(self) -> bool:
-        return self._began > 0 and self.elapsed_s() * 1000 >= self._settings.transaction_timeout_ms
+        return self._began != _NOT_OPEN and self.elapsed_s() * 1000 >= self._settings.transaction_timeout_ms
 
     def _raise_if_dead(self) -> None:
         if self._dead is not None:

@@ -146,8 +146,9 @@ def test_before_the_commit_is_sent_an_error_means_that_nothing_happened(error: K
     assert type(before_commit(error, "flush", past_timeout=False)) is kind
 
 
-def test_a_transaction_that_timed_out_fences_us_without_a_twin() -> None:
-    error = kafka_error(KafkaError._FENCED, fatal=True)
+@pytest.mark.parametrize("text", ["", "Local: This instance has been fenced by a newer instance"])
+def test_a_transaction_that_timed_out_fences_us_without_a_twin(text: str) -> None:
+    error = kafka_error(KafkaError._FENCED, fatal=True, text=text)
     assert type(before_commit(error, "flush", past_timeout=True)) is StateInDoubt
 
 
@@ -310,6 +311,37 @@ def test_an_epoch_that_hangs_beyond_the_deadline_ends_the_process() -> None:
     watchdog.close()
     assert told[0][0] == 70
     assert "flush" in told[0][1]
+
+
+class FencedHandle:
+    """A producer handle that works, until it is fenced at a begin."""
+
+    def commit_transaction(self, timeout_s: float) -> None:
+        """Committed."""
+
+    def abort_transaction(self, timeout_s: float) -> None:
+        raise KafkaException(kafka_error(KafkaError._TIMED_OUT))
+
+    def begin_transaction(self) -> None:
+        text = "Local: This instance has been fenced by a newer instance"
+        raise KafkaException(kafka_error(KafkaError._FENCED, fatal=True, text=text))
+
+    def poll(self, timeout_s: float) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(("end", "kind"), [("commit", Fenced), ("abort", StateInDoubt)])
+def test_only_a_transaction_that_may_be_open_still_can_have_timed_out(end: str, kind: type) -> None:
+    """An idle worker that is fenced has a twin; one whose abort was not answered was fenced by the broker."""
+    watchdog = Watchdog(lambda code, reason: None)
+    producer: Any = KafkaProducer(KafkaSettings("127.0.0.1:1"), watchdog, lambda cause: None)
+    producer._handle, producer._ready = FencedHandle(), True
+    producer._began = time.monotonic() - 20
+    getattr(producer, end)()
+    producer._stale = None
+    with pytest.raises(kind):
+        producer.begin()
+    watchdog.close()
 
 
 def test_a_leader_that_moves_is_asked_again_and_then_unavailable() -> None:
