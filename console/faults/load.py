@@ -35,6 +35,8 @@ class Load:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._due_s = 0.0
+        #: While true nothing more is sent.
+        self.held = False
         self.sent = 0
         self.error: Exception | None = None
 
@@ -71,7 +73,7 @@ class Load:
         """Wait until the next lead is due and few enough are under way; False: no more are wanted."""
         pause_s = self._due_s - time.monotonic()
         while not self._stopped.wait(max(0.0, pause_s)):
-            if self.sent - self._ended() < IN_FLIGHT_S * self.rate:
+            if not self.held and self.sent - self._ended() < IN_FLIGHT_S * self.rate:
                 self._due_s = max(self._due_s, time.monotonic() - 1.0) + 1 / self.rate  # a hold is not made up for
                 return True
             pause_s = LOOK_EVERY_S

@@ -30,8 +30,6 @@ from streams.stage import TopicPartition
 ROUND_S = 0.05
 WARM_UP_LEADS = 100
 IN_FLIGHT_MIN = 3
-#: What flows through without a fault, generously: more than this is the backlog of an earlier one.
-BACKLOG_S = 4.0
 IN_FLIGHT_LIMIT_S = 60.0
 #: More than the 60 s after which a worker that its group does not take back ends.
 GO_ON_LIMIT_S = 100.0
@@ -110,9 +108,11 @@ class Trial:
         return self.load.sent + self.others - self.watch.ended
 
     def await_flight(self, what: str) -> int:
-        """Wait until an earlier backlog is worked off and records are in flight; return how many."""
-        most = BACKLOG_S * self.load.rate
-        self.wait(lambda: self.in_flight() <= most, GO_ON_LIMIT_S, f"the backlog is not worked off before {what}")
+        """Let an earlier backlog be worked off, the load flow again and records be in flight; return how many."""
+        self.load.held = self.in_flight() > self.load.rate
+        self.wait(lambda: self.in_flight() <= self.load.rate, GO_ON_LIMIT_S, f"the backlog is not gone before {what}")
+        self.load.held, flowing = False, self.watch.ended + self.load.rate
+        self.wait(lambda: self.watch.ended >= flowing, GO_ON_LIMIT_S, f"nothing flows before {what}")
         self.wait(lambda: self.in_flight() >= IN_FLIGHT_MIN, IN_FLIGHT_LIMIT_S, f"no record in flight before {what}")
         return self.in_flight()
 
