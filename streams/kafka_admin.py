@@ -107,6 +107,12 @@ class _Seen:
     ends: dict[TopicPartition, int]
 
 
+ClockSample = tuple[int, int]
+"""Our clock and the broker's append time of the same moment, as near as it is known; ms UTC."""
+
+EPOCH_SAMPLE_OLD_MS = 60_000
+
+
 class ClusterWatch:
     """What must be known without waiting, kept fresh by a daemon thread of its own.
 
@@ -199,3 +205,14 @@ class ClusterWatch:
 def closest(stamp_ms: int, from_ms: int, to_ms: int) -> int:
     """Return the moment of [from, to] that is nearest to the stamp: only a difference that is certain counts."""
     return min(max(stamp_ms, from_ms), to_ms)
+
+
+def sharper(epoch: ClockSample | None, watched: ClockSample | None) -> ClockSample | None:
+    """Return the sample to go by: that of an epoch, unless it is old.
+
+    An epoch's lies in a window of milliseconds; the watch's in one of `CLOCK_EVERY_S`, in which a clock that is ahead
+    by less cannot be told from a right one.
+    """
+    if epoch is None or (watched is not None and watched[1] - epoch[1] > EPOCH_SAMPLE_OLD_MS):
+        return watched
+    return epoch

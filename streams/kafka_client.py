@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from config.kafka import KafkaSettings
 from schemas.errors import EpochLost, StateInDoubt
 from streams.client import GroupMetadata, Headers
-from streams.kafka_admin import ClusterWatch, KafkaAdmin
+from streams.kafka_admin import ClusterWatch, KafkaAdmin, sharper
 from streams.kafka_consumer import KafkaConsumer, OnAssign, OnRevoke
 from streams.kafka_producer import Cause, KafkaProducer
 from streams.kafka_reader import Follower, LogReader
@@ -189,8 +189,7 @@ class KafkaClient:
 
     def append_time_ms(self) -> tuple[int, int] | None:
         """Return (our clock, broker's append time) of a record appended in the last seconds, the nearer the better."""
-        samples = (self._producer.clock_sample, self._watch.sample())
-        return max((sample for sample in samples if sample is not None), key=lambda at: at[1], default=None)
+        return sharper(self._producer.clock_sample, self._watch.sample())
 
     def close(self) -> None:
         """See the seam."""

@@ -24,7 +24,7 @@ from config.kafka import (
 from schemas.errors import EpochLost, Fenced, NeedsPerson, StateInDoubt, Unavailable
 from streams import partitioning
 from streams.client import GroupMetadata
-from streams.kafka_admin import KafkaAdmin, closest
+from streams.kafka_admin import KafkaAdmin, closest, sharper
 from streams.kafka_consumer import parse_metadata
 from streams.kafka_errors import as_consumer_error, at_commit, before_commit, error_in, unavailable
 from streams.kafka_producer import KafkaProducer
@@ -342,6 +342,20 @@ def test_only_a_transaction_that_may_be_open_still_can_have_timed_out(end: str, 
     with pytest.raises(kind):
         producer.begin()
     watchdog.close()
+
+
+def test_an_epoch_tells_the_clock_more_sharply_than_the_watch() -> None:
+    """A clock 3 s ahead: the watch's window of ten seconds holds the broker's time, an epoch's does not."""
+    broker, ahead = 1_000_000, 3_000
+    watched = (closest(broker, broker - 10_000 + ahead, broker + ahead), broker)
+    epoch = (closest(broker - 50, broker - 60 + ahead, broker - 40 + ahead), broker - 50)
+    assert watched[1] - watched[0] == 0
+    found = sharper(epoch, watched)
+    assert found is not None
+    assert found[1] - found[0] == -2_990
+    assert sharper((0, broker - 60_001), watched) == watched, "an idle worker's last epoch is no news"
+    assert sharper(None, watched) == watched
+    assert sharper(epoch, None) == epoch
 
 
 def test_a_leader_that_moves_is_asked_again_and_then_unavailable() -> None:
