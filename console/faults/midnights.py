@@ -1,6 +1,6 @@
 """Two pretended days over three zones: daily caps fill, midnight passes, every buyer sells again, each at its own.
 
-Time runs 2,400 times as fast: a day in 36 s. The expected end state, for each buyer and each whole local day:
+Time runs 1,200 times as fast: a day in 72 s. The expected end state, for each buyer and each whole local day:
 
     always open      cap sold, the first sale of the day soon after the buyer's own midnight
     with hours       cap sold, every sale between opening and closing in the buyer's own zone
@@ -25,15 +25,15 @@ from console.reach import Reach
 from schemas.records import LeadReceived, LeadSold
 from schemas.topics import CLOSED, RECEIVED, SOLD
 
-RATE = 2400.0
+RATE = 1200.0
 START = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
 DAYS = 2.4
 CAP = 20
-LEADS_PER_S = 40
+LEADS_PER_S = 20
 ZONES = {"east": "America/New_York", "middle": "America/Chicago", "west": "America/Los_Angeles"}
 DRAIN_LIMIT_S = 60.0
-#: A few real seconds: four hops of a fraction of a second each, on a busy machine.
-SOON = timedelta(seconds=6 * RATE)
+#: Real seconds, generously: four hops of a fraction of a second each, on a busy machine.
+SOON = timedelta(seconds=12 * RATE)
 
 HEAD = """\
 leadflow: 1
