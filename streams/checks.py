@@ -10,7 +10,7 @@ from streams.client import Client
 from streams.clock import Clock
 from streams.options import EngineOptions
 
-#: Samples of the clock that are compared. A late acknowledgement looks like a slow clock: the best sample counts.
+#: Samples of the clock that are compared. Each tells of a difference only what is certain: the largest one counts.
 _CLOCK_SAMPLES = 5
 
 
@@ -72,7 +72,7 @@ class Checks:
 
     def clock_off_ms(self) -> int | None:
         """Return how far the broker's clock is ahead of ours (negative: behind), None if not known yet."""
-        return min((append - sent for sent, append in list(self._samples)), key=abs, default=None)
+        return max((append - sent for sent, append in list(self._samples)), key=abs, default=None)
 
     def not_ready(self) -> list[str]:
         """Return the reasons that lie here."""
@@ -105,9 +105,9 @@ class Checks:
         if sample is None or (self._samples and self._samples[-1] == sample):
             return
         self._samples.append(sample)
-        off = self.clock_off_ms()
-        if off is not None and len(self._samples) > 1 and abs(off) >= self._options.clock_off_ms_exit:
-            raise self._wrong_clock(off)
+        last = [append - sent for sent, append in list(self._samples)[-2:]]
+        if len(last) > 1 and min(map(abs, last)) >= self._options.clock_off_ms_exit:
+            raise self._wrong_clock(last[-1])
 
     def _wrong_clock(self, off_ms: int) -> NeedsPerson:
         return NeedsPerson(f"the clock is {off_ms} ms off the broker's: set it right, then start the worker again")
