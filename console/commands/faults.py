@@ -108,8 +108,11 @@ def restore(entries: int, overwrites: int, json_file: Path | None) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--page", type=click.Path(path_type=Path, exists=True), help="Write between the marks of this page.")
 def report(files: tuple[Path, ...], page: Path | None) -> None:
-    """Make one table of the figures of several runs, as `run --json` wrote them."""
-    found = read_json(files)
+    """Make one table of the figures of several runs, as `run --json` wrote them; the promises are today's."""
+    found = [
+        replace(one, promised=CATALOGUE[one.fault].promised) if one.fault in CATALOGUE else one
+        for one in read_json(files)
+    ]
     order = list(CATALOGUE)
     found.sort(key=lambda one: order.index(one.fault) if one.fault in order else len(order))
     text = markdown(found, machine(), _today())
