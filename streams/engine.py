@@ -324,7 +324,7 @@ class Engine:
         self._counters.undone += 1
         self._on_event(EpochUndone(type(failure.error).__name__, epoch.sent))
         if epoch.sent:
-            self._opener.size.lost()
+            self._opener.size.shrink()
             self._hold()
         self._judge(failure, alone=len(epoch.taken) == 1)
 

@@ -95,10 +95,10 @@ class Backlog:
 
 
 class EpochSize:
-    """How many records an epoch may take now: fewer while the cluster is slow, so that a redone one fits its time.
+    """How many records an epoch may take now: fewer while the world is slow, so that a redone one fits its time.
 
-    An epoch that takes the client's clock (400 ms) is lost or followed by a new producer handle; the same one again
-    would fare no better.
+    An epoch that takes the client's clock (400 ms) is lost or followed by a new producer handle, and one that cannot
+    be prepared in its time is given back; the same one again would fare no better.
     """
 
     SMALLEST = 16
@@ -108,14 +108,14 @@ class EpochSize:
         self._slow_ms = slow_ms
         self.records = records_max
 
-    def lost(self) -> None:
-        """The transaction failed: take half as many."""
+    def shrink(self) -> None:
+        """The transaction failed, or was hard to prepare: take half as many."""
         self.records = max(self.records // 2, min(self.SMALLEST, self._most))
 
     def committed(self, took_ms: int) -> None:
         """Take twice as many after a quick one, half as many after a slow one."""
         if took_ms >= self._slow_ms:
-            self.lost()
+            self.shrink()
         elif took_ms * 4 <= self._slow_ms:
             self.records = min(self.records * 2, self._most)
 

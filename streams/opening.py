@@ -297,13 +297,21 @@ class Opener:
         except ENDS_PROCESS:
             raise
         except Exception as error:
+            self._shrink_if_slow(began_ms)
             self._intake.give_back(batches)
             lanes = tuple(self._assignment.lane_of[TopicPartition(*batch[:2])] for batch in batches)
             if isinstance(error, Unavailable):
                 self._idle.add(stage.name)
             judge(Failure(error, lanes, tuple(batches)), len(batches) == 1)
             return False
-        took_ms = self._clock.monotonic_ms() - began_ms
+        took_ms = self._shrink_if_slow(began_ms)
         if took_ms > self._options.prepare_limit_ms:
             self._on_event(PrepareSlow(stage.name, took_ms))
         return True
+
+    def _shrink_if_slow(self, began_ms: int) -> int:
+        """Return how long a preparation took; take fewer records next time if it was near its limit, or beyond."""
+        took_ms = self._clock.monotonic_ms() - began_ms
+        if 2 * took_ms >= self._options.prepare_limit_ms:
+            self.size.shrink()
+        return took_ms

@@ -1,9 +1,12 @@
 """A slow cluster must not make a worker redo one epoch for ever: epochs shrink until they fit, and grow again."""
 
-from schemas.errors import EpochLost
+from collections.abc import Sequence
+
+from schemas.errors import EpochLost, Unavailable
 from streams.events import EpochCommitted, EpochUndone
 from streams.options import EngineOptions
-from tests.simulation.rig import World
+from streams.stage import Batch
+from tests.simulation.rig import Counting, World
 
 
 class SlowCluster:
@@ -50,3 +53,31 @@ def test_epochs_shrink_until_they_fit_and_grow_again() -> None:
     sizes = [event.records for event in worker.events if isinstance(event, EpochCommitted)]
     assert max(sizes[-4:]) == 1000
     assert len(world.out()) == 6000
+
+
+class Claiming(Counting):
+    """Its preparation takes its time for each record, and has half a second in all, as claims in Redis have."""
+
+    def __init__(self, world: World, ms_a_record: float) -> None:
+        super().__init__()
+        self._world = world
+        self._ms_a_record = ms_a_record
+        self.failures = 0
+
+    def prepare(self, batches: Sequence[Batch]) -> None:
+        took_ms = int(sum(len(batch.messages) for batch in batches) * self._ms_a_record)
+        self._world.clock.advance(min(took_ms, 500))
+        if took_ms > 500:
+            self.failures += 1
+            raise Unavailable("too slow to claim a batch in time")
+
+
+def test_epochs_shrink_until_they_can_be_prepared_in_time() -> None:
+    world = World(partitions=1)
+    stage = Claiming(world, ms_a_record=2.0)
+    worker = world.worker("w1", [stage], options=EngineOptions(epoch_records_max=1000))
+    for number in range(2000):
+        world.send("a", f"k{number}")
+    world.settle(worker, rounds=400, each_ms=500)
+    assert sorted(world.out()) == sorted(f"k{number}=1" for number in range(2000))
+    assert stage.failures < 20
