@@ -42,13 +42,13 @@ def broker_frozen(trial: Trial) -> str:
 @fault(Needs(brokers=NODES))
 def one_broker_of_three(trial: Trial) -> str:
     """Replication 3, two in sync are enough: work goes on without the lost broker, and with it when it is back."""
-    for number, broker in enumerate(trial.here.brokers, start=1):
-        trial.fault(f"kill -9 of broker {number}", broker.kill)
-        trial.pause(AWAY_S)
-        broker.start()
-        _wait_in_sync(trial)
-        trial.until_ready()
-    return f"each of {NODES} killed in turn and away for {AWAY_S:.0f} s, work went on meanwhile"
+    broker = trial.here.brokers[0]
+    trial.fault("kill -9 of a broker", broker.kill)
+    trial.pause(AWAY_S)
+    broker.start()
+    _wait_in_sync(trial)
+    trial.until_ready()
+    return f"one of {NODES} killed and away for {AWAY_S:.0f} s, work went on meanwhile; in sync again when it was back"
 
 
 def _wait_in_sync(trial: Trial) -> None:
