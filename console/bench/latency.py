@@ -19,6 +19,7 @@ from console.bench.machine import this_machine
 from console.bench.probe import wait_joined
 from console.bench.result import Figure, Result
 from console.bench.stand import stand
+from console.importing.pacing import Pace, waiting_at_intake
 from console.producing import Outgoing, Sender
 from console.reach import Reach
 from console.work_left import left
@@ -104,10 +105,11 @@ def send_paced(way: Reach, leads: Values, rate: int) -> dict[str, float]:
 
 
 def _import(way: Reach, leads: Values) -> None:
-    """Send as fast as it goes, as an import does."""
-    sender = Sender(way.address)
+    """Send at the pace of `leadflow import`."""
+    sender, pace = Sender(way.address), Pace(lambda: waiting_at_intake(way))
     for lead, value in leads:
         sender.send(Outgoing(RECEIVED, lead.supplier_lead_id, value))
+        pace.hold()
     sender.flush()
 
 

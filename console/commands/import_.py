@@ -14,6 +14,7 @@ from rich.text import Text
 
 from config.plan.compiled import CompiledPlan
 from console.importing.mapping import ColumnMap, MappingProblem, Origin, guess, parse_asked
+from console.importing.pacing import Pace, waiting_at_intake
 from console.importing.reading import FileProblem, Format, Row, Unreadable, detect, read_header, read_rows
 from console.importing.sending import Rejects, Tally, send
 from console.importing.verdict import FileVerdict, admit, judge
@@ -172,11 +173,12 @@ def show_verdict(console: Console, verdict: FileVerdict, plan: CompiledPlan, cam
 def _send(console: Console, way: Reach, source: File, origin: Origin, rows: int, rejects: Rejects) -> None:
     source.check_unchanged()
     sender = Sender(way.address)
-    tally = Tally()
+    tally, pace = Tally(), Pace(lambda: waiting_at_intake(way))
     with progress(console) as bar, _safe_to_stop(console, sender):
         task = bar.add_task("sending", total=rows)
         for _ in send(source.rows(), source.columns, origin, way.codec, sender, rejects, way.clock.now_ms, tally):
             bar.advance(task)
+            pace.hold()
         sender.flush()
     console.print(f"{count(sender.acknowledged, 'lead')} received by leadflow")
     if tally.rejected:
