@@ -12,10 +12,10 @@ from typing import Final
 from console.reach import Reach
 from schemas.topics import RECEIVED
 
-#: Leads that may wait for intake: less than half a second of one worker's work.
-WAITING_MAX: Final = 1_000
+#: Leads that may wait for intake: a fifth of a second of one worker's work.
+WAITING_MAX: Final = 300
 #: How many leads are handed over between two looks.
-LOOK_EVERY: Final = 250
+LOOK_EVERY: Final = 100
 #: Without any progress for so long nobody works, and nobody is held up: the rest waits in the log.
 IDLE_S: Final = 5.0
 _PAUSE_S: Final = 0.02
