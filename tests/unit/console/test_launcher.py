@@ -128,6 +128,30 @@ def test_the_command_imports_the_checkout_and_passes_arguments_on(launcher: Modu
     assert done.stdout == "a b c\n"
 
 
+SPAWNING = """\
+from multiprocessing import get_context
+def main():
+    with get_context("spawn").Pool(1) as pool:
+        print(pool.map(abs, [-1, 2]))
+"""
+
+
+def test_the_command_may_spawn_processes(launcher: ModuleType, steps: Steps) -> None:
+    """Python imports the command again in each of them: it must not begin anew there."""
+    (launcher.ROOT / "console").mkdir()
+    (launcher.ROOT / "console" / "__init__.py").touch()
+    (launcher.ROOT / "console" / "cli.py").write_text(SPAWNING)
+    launcher.make(WANTED, 0)
+    done = subprocess.run(
+        [sys.executable, str(launcher.COMMAND)],
+        env={**os.environ, "PYTHONPATH": str(launcher.ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout == "[1, 2]\n", done.stderr[-500:]
+
+
 @pytest.mark.parametrize(
     ("output", "remedy"),
     [
