@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import lru_cache
 from random import Random
 from typing import Final, NamedTuple
 
 from config.plan.compiled import CompiledPlan, compile_plan
 from config.plan.diff import diff
+from config.plan.model import Plan
+from config.plan.problems import PlanProblems
 from config.plan.succession import succeed
 from console.simulation.plan_changes import change
-from console.simulation.plan_drafts import draw_plan
+from console.simulation.plan_drafts import PlanDraft, draw_plan
 
 #: Versions of a chain; a run applies as many as its scenario says.
 VERSIONS: Final = 4
+#: Changes drawn in vain before it is an error.
+_DRAWS_MAX: Final = 50
 #: Neighbouring seeds that share a chain: reading the text of a plan costs a tenth of a run.
 SEEDS_A_CHAIN: Final = 4
 
@@ -35,10 +40,21 @@ def chain_of(number: int) -> tuple[Version, ...]:
     plan = draft.read()
     versions = [Version(compile_plan(plan, 1), "", text)]
     for version in range(2, VERSIONS + 1):
-        said = change(chance, draft)
-        after = draft.read()
+        said, draft, after = _changed(chance, draft)
         if refused := diff(plan, after).refused:
             raise AssertionError(f"a change that nobody may make was drawn: {refused}")
         plan = succeed(plan, after)
         versions.append(Version(compile_plan(plan, version), said, draft.text()))
     return tuple(versions)
+
+
+def _changed(chance: Random, draft: PlanDraft) -> tuple[str, PlanDraft, Plan]:
+    """Return a change in words, the draft with it, and the plan: drawn again while the check refuses it."""
+    for _ in range(_DRAWS_MAX):
+        tried = deepcopy(draft)
+        said = change(chance, tried)
+        try:
+            return said, tried, tried.read()
+        except PlanProblems:  # a price above a spend cap that was drawn for a lower one: nobody may apply that
+            continue
+    raise AssertionError(f"no change out of {_DRAWS_MAX} was one that people may make")
