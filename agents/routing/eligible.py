@@ -32,23 +32,19 @@ Contracts = tuple[CompiledContract, ...]
 class Lineup:
     """A set of contracts that may meet again, in the order of the plan, with what is the same each time.
 
-    `candidates` has None for a contract whose price depends on the lead; `varying` says that there are such. `fixed`
-    are the candidates of the others, and `value_minor` the highest of their prices.
+    `varying` says that some price depends on the lead; `pool` are the candidates of the contracts whose price does
+    not, and `value_minor` the highest of their prices.
     """
 
-    __slots__ = (
-        *("_plain", "_stakes", "_values_in", "_without", "candidates", "contracts", "fixed", "ids", "pool"),
-        *("value_minor", "varying"),
-    )
+    __slots__ = ("_plain", "_stakes", "_values_in", "_without", "contracts", "ids", "pool", "value_minor", "varying")
 
     def __init__(self, contracts: Contracts) -> None:
         self.contracts = contracts
         self.ids = tuple([contract.contract_id for contract in contracts])
-        self.candidates = tuple([_only_candidate(contract) for contract in contracts])
-        self.fixed = tuple([candidate for candidate in self.candidates if candidate is not None])
-        self.varying = len(self.fixed) < len(contracts)
-        self.value_minor = max((candidate.price_minor for candidate in self.fixed), default=0)
-        self.pool = Pool(self.fixed)
+        fixed = [candidate for contract in contracts if (candidate := _only_candidate(contract)) is not None]
+        self.varying = len(fixed) < len(contracts)
+        self.value_minor = max((candidate.price_minor for candidate in fixed), default=0)
+        self.pool = Pool(fixed)
         self._plain = is_plain(contracts)
         self._stakes: dict[int, Stakes] = {}
         self._without: dict[frozenset[str], Lineup] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,11 +64,6 @@ class Result:
 
 def _change(now: float, before: float) -> str:
     return f"{before:,g} ({(now - before) / before:+.0%})" if before else f"{before:,g}"
-
-
-def figures_of(parts: Sequence[tuple[str, float, str]]) -> tuple[Figure, ...]:
-    """Return figures without goals."""
-    return tuple(Figure(name, round(value, 1), unit) for name, value, unit in parts)
 
 
 def read_result(path: Path, bench: str) -> Result:
