@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from config.settings import Settings, load_settings
 from console.cluster.cluster import Cluster
 from console.cluster.problems import ClusterProblem, StartFailed
+from console.cluster.stop_signals import interrupted_by_signals
 from console.reach import reach
 from console.topics import create_topics
 
 DEFAULT_DATA = ".leadflow"
 WORKERS_MAX = 64
 PLAN_TIMEOUT_S = 120
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command()
@@ -44,13 +42,13 @@ def command(data: Path, workers: int, plan: Path | None) -> None:
     """
     environ = {**os.environ, "LEADFLOW_DATA": str(data.resolve())}
     settings = load_settings(environ)
-    _stop_on_signals()
-    try:
-        with Cluster(data, settings, environ, say=click.echo, progress=_jar_progress) as cluster:
-            _bring_up(cluster, settings, workers, plan)
-            cluster.run(until=lambda: False)
-    except KeyboardInterrupt:
-        click.echo("stopped")
+    with interrupted_by_signals(_say_stopping):
+        try:
+            with Cluster(data, settings, environ, say=click.echo, progress=_jar_progress) as cluster:
+                _bring_up(cluster, settings, workers, plan)
+                cluster.run(until=lambda: False)
+        except KeyboardInterrupt:
+            click.echo("stopped")
 
 
 def _bring_up(cluster: Cluster, settings: Settings, workers: int, plan: Path | None) -> None:
@@ -98,14 +96,5 @@ def _jar_progress(done: int, total: int) -> None:
         click.echo(f"fetching Kafka: {done} of {total} files")
 
 
-def _stop_on_signals() -> None:
-    """Turn the first signal into a clean stop; more of them change nothing, since the stop has limits of its own."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for one in STOP_SIGNALS:
-            signal.signal(one, signal.SIG_IGN)
-        click.echo(f"stopping ({signal.Signals(number).name}): workers, then Valkey, then Kafka")
-        raise KeyboardInterrupt
-
-    for number in STOP_SIGNALS:
-        signal.signal(number, stop)
+def _say_stopping(signal_name: str) -> None:
+    click.echo(f"stopping ({signal_name}): workers, then Valkey, then Kafka")

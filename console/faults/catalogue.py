@@ -39,7 +39,8 @@ A = TypeVar("A", bound=Alone)
 class Fault:
     """One fault: a scenario under load, or one with a stand of its own.
 
-    `rate`: leads a second while it happens. `whole`: part of `--all`; others are run by name.
+    `rate`: leads a second while it happens. `takes_s`: about how long it takes on two quiet cores, for those who
+    wait. `whole`: part of a run of all; others are run by name.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Fault:
     alone: Alone | None = None
     needs: Needs = field(default_factory=Needs)
     rate: float = 0.0
+    takes_s: float = 0.0
     whole: bool = True
 
 
@@ -55,26 +57,37 @@ CATALOGUE: dict[str, Fault] = {}
 """Every fault by name, in the order of the table."""
 
 RATE = 50.0
+#: What most faults take on two quiet cores: parts started, 1,000 leads at this rate, the fault, the auditor.
+TAKES_S = 40.0
 
 
 def fault(
-    needs: Needs | None = None, *, name: str = "", rate: float = RATE, whole: bool = True
+    needs: Needs | None = None,
+    *,
+    name: str = "",
+    rate: float = RATE,
+    takes_s: float = TAKES_S,
+    whole: bool = True,
 ) -> Callable[[Scenario], Scenario]:
     """Put a scenario into the catalogue, under its function's name unless another is given."""
 
     def enter(scenario: Scenario) -> Scenario:
         called, promised = _named(scenario, name)
-        CATALOGUE[called] = Fault(called, promised, scenario, None, needs or Needs(), rate, whole)
+        CATALOGUE[called] = Fault(called, promised, scenario, None, needs or Needs(), rate, takes_s, whole)
         return scenario
 
     return enter
 
 
-def alone(measure: A) -> A:
+def alone(*, takes_s: float) -> Callable[[A], A]:
     """Put a fault with a stand of its own into the catalogue, under its function's name."""
-    called, promised = _named(measure, "")
-    CATALOGUE[called] = Fault(called, promised, alone=measure)
-    return measure
+
+    def enter(measure: A) -> A:
+        called, promised = _named(measure, "")
+        CATALOGUE[called] = Fault(called, promised, alone=measure, takes_s=takes_s)
+        return measure
+
+    return enter
 
 
 def _named(function: Scenario | Alone, name: str) -> tuple[str, str]:

@@ -8,7 +8,6 @@ Time runs 1,200 times as fast: a day in 72 s. The expected end state, for each b
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -16,14 +15,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from console.bench.stand import stand
 from console.faults.catalogue import Observed, alone
 from console.faults.failure import FaultFailed
+from console.faults.stand import Needs, Stand, stand
 from console.faults.trial import ROUND_S, audited
+from console.faults.watch import Watch
 from console.producing import Outgoing, Sender
 from console.reach import Reach
 from schemas.records import LeadReceived, LeadSold
-from schemas.topics import CLOSED, RECEIVED, SOLD
+from schemas.topics import RECEIVED, SOLD
 
 RATE = 1200.0
 START = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
@@ -72,33 +72,42 @@ def leads(way: Reach) -> Iterator[LeadReceived]:
         yield LeadReceived(f"d{number}", "days", "forms", now, first_name="Ada", email=f"a{number}@example.com")
         number += 1
         pause = began + number / LEADS_PER_S - time.monotonic()
-        threading.Event().wait(max(0.0, pause))
+        time.sleep(max(0.0, pause))
 
 
-@alone
+@alone(takes_s=210.0)
 def midnights(folder: Path, say: Callable[[str], None]) -> Observed:
     """No fault but time: each buyer's daily cap opens again at its own midnight, its hours are those of its zone."""
-    with stand(plan(), start=START.isoformat().replace("+00:00", "Z"), rate=RATE) as (cluster, way):
-        cluster.start_workers(1)
-        cluster.wait_ready()
-        sender = Sender(way.address)
-        for lead in leads(way):
-            sender.send(Outgoing(RECEIVED, lead.supplier_lead_id, way.codec.encode(lead)))
-            cluster.round()
-        sender.flush()
-        sent, deadline = sender.acknowledged, time.monotonic() + DRAIN_LIMIT_S
-        while sum(1 for _ in way.reader.scan(CLOSED)) < sent:
-            if time.monotonic() > deadline:
-                raise FaultFailed("not all leads were closed")
-            cluster.round()
-            threading.Event().wait(ROUND_S)
-        judged = audited(way)
-        sales = list(_sales(way))
+    start = START.isoformat().replace("+00:00", "Z")
+    with stand(Needs(workers=1, plan=plan(), clock_start=start, clock_rate=RATE), folder, say) as here:
+        sent = _send(here)
+        judged = audited(here.way)
+        sales = list(_sales(here.way))
     for name, zone in ZONES.items():
         _always_open_sells_from_midnight(sales, f"{name}-always", ZoneInfo(zone))
         _sells_in_its_hours(sales, f"{name}-hours", ZoneInfo(zone))
     days = f"{DAYS:g} pretended days, {RATE:,.0f} times as fast, six buyers in {len(ZONES)} zones"
     return Observed(f"{days}: each cap exactly full on each local day, all sales within hours", None, sent, judged)
+
+
+def _send(here: Stand) -> int:
+    """Send leads until the pretended days are over, and wait until all are closed; return how many."""
+    way = here.way
+    with Watch(way) as watch:
+        sender = Sender(way.address)
+        for lead in leads(way):
+            sender.send(Outgoing(RECEIVED, lead.supplier_lead_id, way.codec.encode(lead)))
+            here.cluster.round()
+        sender.flush()
+        sent, deadline = sender.acknowledged, time.monotonic() + DRAIN_LIMIT_S
+        while watch.closed < sent:
+            if watch.error is not None:
+                raise watch.error
+            if time.monotonic() > deadline:
+                raise FaultFailed(f"{watch.closed} of {sent} leads were closed within {DRAIN_LIMIT_S:.0f} s")
+            here.cluster.round()
+            time.sleep(ROUND_S)
+    return sent
 
 
 def _sales(way: Reach) -> Iterator[LeadSold]:

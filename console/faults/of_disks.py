@@ -8,7 +8,7 @@ from pathlib import Path
 from config.intake import pause_reason
 from console.faults.catalogue import fault
 from console.faults.failure import FaultFailed
-from console.faults.stand import Needs
+from console.faults.stand import BALLAST, Needs
 from console.faults.trial import Moment, Trial
 from schemas.topics import RECEIVED
 
@@ -24,7 +24,7 @@ CHUNK = bytes(1 << 20)
 
 def _fill(folder: Path, left_bytes: int) -> Path:
     """Write a file until so little is left; return it."""
-    ballast = folder / "ballast"
+    ballast = folder / BALLAST
     try:
         with ballast.open("wb", buffering=0) as out:
             while (free := shutil.disk_usage(folder).free) > left_bytes:

@@ -19,8 +19,8 @@ PROMISES = {
     "polled": "Nothing was begun: the same records again from the committed offsets.",
     "processed": "Nothing was sent: the same records again from the committed offsets.",
     "produced": "The successor of that name aborts the open transaction by taking the name; then the same records.",
-    "flushed": "As before: all outputs and positions of the epoch are aborted together.",
-    "offsets sent": "As before: the offsets are part of the transaction, and aborted with it.",
+    "flushed": "All outputs and positions of the epoch are aborted together; then the same records.",
+    "offsets sent": "The offsets are part of the transaction and are aborted with it; then the same records.",
     "committed": "Everything is there: the successor goes on behind it.",
 }
 
@@ -61,10 +61,12 @@ def _frozen(trial: Trial, seconds: float) -> str:
     owned = trial.owned_by("w1")
     in_flight = trial.await_flight("SIGSTOP")
     moment = trial.strike("w1", "flushed", "SIGSTOP")
-    trial.pause(seconds)
     worker = trial.here.cluster.workers["w1"]
     pid = worker.pid
-    worker.resume()
+    try:
+        trial.pause(seconds)
+    finally:
+        worker.resume()  # a frozen one would not hear that it is stopped
     trial.recovered(f"SIGSTOP for {seconds:.0f} s", in_flight, moment, owned)
     trial.until_ready()
     stays = worker.pid == pid

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.table import Table
 
@@ -31,27 +32,52 @@ def on_screen(outcomes: Iterable[Outcome]) -> Table:
     return made
 
 
-def as_json(outcomes: Iterable[Outcome], machine: str, date: str) -> str:
-    """Return all figures, with the machine and the day."""
-    return json.dumps({"machine": machine, "date": date, "faults": [one.as_json() for one in outcomes]}, indent=2)
+class Figures(NamedTuple):
+    """Outcomes of one or more runs, and where and when they were made: `2026-11-26, 2 vCPUs at 2.4 GHz, Linux`."""
+
+    outcomes: list[Outcome]
+    made: list[str]
 
 
-def read_json(files: Iterable[Path]) -> list[Outcome]:
-    """Return the outcomes of earlier runs; of one fault the last one counts."""
+def write_json(file: Path, outcomes: Iterable[Outcome], date: str) -> None:
+    """Write all figures, with this machine and the day; see `write_whole`."""
+    figures = {"machine": machine(), "date": date, "faults": [one.as_json() for one in outcomes]}
+    write_whole(file, json.dumps(figures, indent=2) + "\n")
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file; whoever reads it or ends us finds the old text or the new one, whole. Raises FaultFailed."""
+    part = file.with_name(f"{file.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    except OSError as error:
+        raise FaultFailed(f"the figures cannot be kept in {file}: {error.strerror}") from None
+
+
+def read_json(files: Iterable[Path]) -> Figures:
+    """Return the outcomes of earlier runs; of one fault the last one counts. Raises FaultFailed for other files."""
     found: dict[str, Outcome] = {}
+    made: dict[str, None] = {}
     for file in files:
-        for each in json.loads(file.read_text(encoding="utf-8"))["faults"]:
-            found[each["fault"]] = Outcome(**each)
-    return list(found.values())
+        try:
+            figures = json.loads(file.read_text(encoding="utf-8"))
+            found |= {each["fault"]: Outcome(**each) for each in figures["faults"]}
+            made[f"{figures['date']}, {figures['machine']}"] = None
+        except (ValueError, KeyError, TypeError) as error:
+            what = f"{file} is not what `leadflow faults run --json` writes ({type(error).__name__}: {error})"
+            raise FaultFailed(what) from None
+    return Figures(list(found.values()), list(made))
 
 
-def markdown(outcomes: Sequence[Outcome], machine: str, date: str) -> str:
+def markdown(figures: Figures) -> str:
     """Return the table of a page, with where and when it was made."""
+    outcomes = figures.outcomes
     rows = [HEAD, tuple("---" for _ in HEAD)]
     rows += [(f"`{one.fault}`", one.promised, one.observed, went_on(one), one.verdict) for one in outcomes]
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     leads = sum(one.leads for one in outcomes)
-    return "\n".join([*lines, "", f"{date}, {machine}; {leads:,} leads in all."])
+    return "\n".join([*lines, "", f"{'; '.join(figures.made)}; {leads:,} leads in all."])
 
 
 def write_between_marks(page: Path, text: str) -> None:

@@ -47,7 +47,7 @@ class Restored:
     restored_s: float
 
 
-@alone
+@alone(takes_s=300.0)
 def restore_large_table(
     folder: Path, say: Callable[[str], None], entries: int = ENTRIES_DEFAULT, overwrites: int = OVERWRITES_DEFAULT
 ) -> Observed:
@@ -102,13 +102,15 @@ def _fill(here: Stand, entries: int, overwrites: int) -> None:
     values = [way.codec.encode(Routed(1, number % count, number, now_ms + number)) for number in range(VALUES)]
     places = [partition_of(f"lead-{number:08d}".encode(), count) for number in range(entries)]
     for number in range(entries + overwrites):
-        key = table_key(TABLE, f"lead-{number % entries:08d}")
+        key, deadline = table_key(TABLE, f"lead-{number % entries:08d}"), time.monotonic() + FLUSH_LIMIT_S
         while True:
             try:
                 producer.produce(way.address.prefix + topic, values[number % VALUES], key, places[number % entries])
                 break
             except BufferError:
-                producer.poll(0.1)
+                if time.monotonic() > deadline:
+                    raise FaultFailed(f"Kafka takes no more after {number:,} records of the changelog") from None
+                producer.poll(LOOK_EVERY_S)
     if producer.flush(FLUSH_LIMIT_S):
         raise FaultFailed("the changelog could not be written")
 

@@ -1,26 +1,49 @@
-"""Runs faults one after the other, each on a stand of its own, and says what was observed."""
+"""Runs one fault on a stand of its own, and says what was observed."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from console.cluster.problems import ClusterProblem
 from console.faults.catalogue import Fault, Observed
-from console.faults.failure import FaultFailed, NotHere
+from console.faults.failure import NotHere
 from console.faults.load import Load
 from console.faults.stand import stand
 from console.faults.trial import Trial
 from console.faults.watch import Watch
 from schemas.errors import LeadflowError
 
-Kind = Literal["exact", "FAILED", "not run"]
+Verdict = Literal["exact", "FAILED", "not run"]
 
 SAID_MAX = 12
+
+
+class Notes:
+    """Passes on what the supervisor says, and remembers the end of it for a failure's message."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._said: deque[str] = deque(maxlen=SAID_MAX)
+
+    def __call__(self, text: str) -> None:
+        """Pass on one line."""
+        self._said.append(text)
+        self._say(text)
+
+    def __str__(self) -> str:
+        return f"[{'; '.join(self._said)}]"
+
+
+def told(error: Exception) -> str:
+    """Return an error in words; one that is not ours is the harness's own, and is named with its kind."""
+    if isinstance(error, LeadflowError):
+        return str(error)
+    return f"the harness itself failed: {type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True)
@@ -33,7 +56,7 @@ class Outcome:
     recovered_s: float | None
     in_flight: int
     leads: int
-    verdict: Kind
+    verdict: Verdict
     judged: str
     seconds: float
 
@@ -42,25 +65,22 @@ class Outcome:
         return asdict(self)
 
 
-def run(fault: Fault, folder: Path, say: Callable[[str], None] = lambda _: None) -> Outcome:
+def run(fault: Fault, folder: Path, say: Callable[[str], None]) -> Outcome:
     """Bring one fault about in `folder`, which is removed when all was well and kept when it was not.
 
-    Never raises for what the fault did: that is the outcome.
+    Never raises for what the fault did, nor for what went wrong with the harness: that is the outcome. Whoever
+    interrupts it (KeyboardInterrupt) finds everything stopped, and no folder.
     """
-    said: list[str] = []
-
-    def note(text: str) -> None:
-        said.append(text)
-        say(text)
-
-    began = time.monotonic()
+    notes, began = Notes(say), time.monotonic()
     try:
-        outcome = _run(fault, folder, note, began)
+        outcome = _run(fault, folder, notes, began)
     except NotHere as missing:
-        return _without(fault, "not run", str(missing), began)
-    except (FaultFailed, ClusterProblem, LeadflowError) as error:
-        told = "; ".join(said[-SAID_MAX:])
-        return _without(fault, "FAILED", f"{error} [{told}] (everything is kept in {folder})", began)
+        outcome = _without(fault, "not run", str(missing), began)
+    except Exception as error:  # a run of many faults goes on with the next one, whatever this one has met
+        return _without(fault, "FAILED", f"{told(error)} {notes} (everything is kept in {folder})", began)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     return outcome
 
@@ -99,6 +119,6 @@ def _tried(fault: Fault, folder: Path, say: Callable[[str], None]) -> tuple[Obse
     return Observed(what, longest_s, load.sent, judged), sum(one.in_flight for one in trial.recoveries)
 
 
-def _without(fault: Fault, verdict: Kind, why: str, began: float) -> Outcome:
+def _without(fault: Fault, verdict: Verdict, why: str, began: float) -> Outcome:
     seconds = round(time.monotonic() - began, 1)
     return Outcome(fault.name, fault.promised, why, None, 0, 0, verdict, "", seconds)

@@ -1,4 +1,4 @@
-"""What a fault is tried on: real parts in a folder of their own, W1's plan in force, workers that can be struck.
+"""What a fault is tried on: real parts in a folder of their own, a plan in force, workers that can be struck.
 
 with stand(needs, folder, said.append) as here:
     here.cluster    console.cluster.Cluster: Kafka, Valkey and workers under supervision
@@ -10,6 +10,7 @@ with stand(needs, folder, said.append) as here:
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,19 +34,30 @@ from console.reach import Reach, reach
 from console.topics import create_topics
 
 MOUNT_LIMIT_S = 10
+#: The file with which a disk is filled up.
+BALLAST = "ballast"
 #: The plan's caps are for this many leads: after as many, its twelve capped buyers are exactly full.
 LEADS_MIN = 1000
+#: W1's, but each lead is sold to at most two, so that rights of one lead meet.
+PLAN = w1.plan_yaml(LEADS_MIN).replace("sell: exclusive", "sell: {shared: 2}")
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a fault is tried on. `proxy`: w1's way to the broker; `disk_mib`: a disk of its own, of this size."""
+    """What a fault is tried on.
+
+    `proxy`: w1's way to the broker. `disk_mib`: a disk of its own, of this size. `plan`: YAML. The pretended time
+    begins at `clock_start` (ISO, UTC) and passes `clock_rate` times as fast as real time.
+    """
 
     workers: int = 2
     brokers: int = 1
     proxy: bool = False
     disk_mib: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
+    plan: str = PLAN
+    clock_start: str = w1.CLOCK_START
+    clock_rate: float = 1.0
 
 
 class StruckWorker(WorkerProcess):
@@ -109,7 +121,7 @@ def stand(needs: Needs, folder: Path, say: Callable[[str], None]) -> Iterator[St
     with contextlib.ExitStack() as held:
         if needs.disk_mib:
             held.enter_context(_disk(folder, needs.disk_mib))
-        environ = environment(folder, w1.CLOCK_START, 1.0) | dict(needs.settings)
+        environ = environment(folder, needs.clock_start, needs.clock_rate) | dict(needs.settings)
         brokers, proxy = _outside_brokers(needs, folder, held)
         if brokers:
             environ["LEADFLOW_KAFKA"] = ",".join(broker.bootstrap for broker in brokers)
@@ -118,7 +130,7 @@ def stand(needs: Needs, folder: Path, say: Callable[[str], None]) -> Iterator[St
         cluster.start_parts()
         way = reach(cluster.environment())
         create_topics(way.settings)
-        apply_plan(way, folder, w1.plan_yaml(LEADS_MIN).replace("sell: exclusive", "sell: {shared: 2}"))
+        apply_plan(way, folder, needs.plan)
         own = (cluster.kafka_server,) if cluster.kafka_server else ()
         here = Stand(cluster, way, brokers or own, proxy)
         for number in range(1, needs.workers + 1):
@@ -150,16 +162,26 @@ def _outside_brokers(
 
 @contextlib.contextmanager
 def _disk(folder: Path, size_mib: int) -> Iterator[None]:
-    """Mount a disk of this size, in memory, at `folder`. Raises NotHere where that is not allowed."""
+    """Mount a disk of this size, in memory, at `folder`. Raises NotHere where that is not allowed.
+
+    What it holds goes with it, unless something failed: then the folder has it afterwards.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         _call("mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "leadflow-faults", str(folder))
     except (OSError, subprocess.CalledProcessError) as error:
         raise NotHere(f"a disk of its own needs the right to mount one (root on Linux): {error}") from None
+    kept = folder.with_name(f"{folder.name}-kept")
     try:
         yield
+    except Exception:
+        with contextlib.suppress(OSError):  # what failed is more worth telling than what could not be copied
+            shutil.copytree(folder, kept, ignore=shutil.ignore_patterns(BALLAST))
+        raise
     finally:
         _call("umount", "--lazy", str(folder))
+        if kept.exists():
+            kept.replace(folder)
 
 
 def _call(*command: str) -> None:

@@ -5,6 +5,7 @@
     LEADFLOW_TEST_DOOM          a file; while it holds `STEP SIGNAL` the worker sends itself the signal at that step
     LEADFLOW_TEST_CLOCK_OFF_MS  the machine's clock as this process sees it is off by so much
     LEADFLOW_TEST_POISON        records that hold this text end in `kill` or `hang`, as a fault in a C library would
+    LEADFLOW_TEST_WATCHDOG_S    an epoch that is prepared or processed for longer hangs; the product's own is 45
 
 The product knows nothing of it: the wrappers below are put in the place of the classes that `agents.worker` uses.
 """
@@ -21,6 +22,7 @@ from typing import Any
 
 from agents import worker
 from agents.dedup.stage import DedupStage
+from streams import faust_driver
 from streams.client import GroupMetadata, Headers
 from streams.kafka_client import KafkaClient
 from streams.stage import Batch, Message, TopicPartition
@@ -28,6 +30,7 @@ from streams.stage import Batch, Message, TopicPartition
 DOOM = "LEADFLOW_TEST_DOOM"
 CLOCK_OFF = "LEADFLOW_TEST_CLOCK_OFF_MS"
 POISON = "LEADFLOW_TEST_POISON"
+WATCHDOG = "LEADFLOW_TEST_WATCHDOG_S"
 KILLS, HANGS = b"-kill", b"-hang"
 
 STEPS = ("polled", "processed", "produced", "flushed", "offsets sent", "committed")
@@ -118,6 +121,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run a worker under the name given."""
     if off_ms := int(os.environ.get(CLOCK_OFF, "0")):
         shift_clock(off_ms)
+    if WATCHDOG in os.environ:
+        faust_driver.PROCESSING_S = float(os.environ[WATCHDOG])
     replaced: dict[str, type] = {}
     if DOOM in os.environ:
         replaced["KafkaClient"] = Doomed

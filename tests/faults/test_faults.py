@@ -7,7 +7,7 @@ The expected end state, whatever was struck when (I1-I4 of the protocol):
     buyers.*.leads   what leads.sold says, nothing twice
     caps             the twelve capped buyers exactly full, none passed
 
-All of them, each on a stand of its own: `leadflow faults run --all`.
+All of them, each on a stand of its own: `leadflow faults run`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 from console.faults.all_faults import CATALOGUE
 from console.faults.failure import FaultFailed
 from console.faults.hostile import hostile_records
-from console.faults.report import BEGIN, END, as_json, markdown, read_json, write_between_marks
+from console.faults.report import BEGIN, END, Figures, markdown, read_json, write_between_marks, write_json
 from console.faults.running import Outcome
 from console.faults.watch import Move, silence_s
 from schemas.codec import Codec
@@ -35,25 +35,39 @@ def test_each_fault_has_a_promise_in_one_sentence() -> None:
 
 def test_figures_survive_being_written(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
-    file.write_text(as_json([OUTCOME], "2 vCPUs", "2026-11-25"))
-    assert read_json([file]) == [OUTCOME]
+    write_json(file, [OUTCOME], "2026-11-25")
+    found = read_json([file])
+    assert found.outcomes == [OUTCOME]
+    assert len(found.made) == 1
+    assert found.made[0].startswith("2026-11-25, ")
+    assert [path.name for path in tmp_path.iterdir()] == ["figures.json"], "no part of a file is left"
 
 
 def test_of_two_runs_of_one_fault_the_later_one_counts(tmp_path: Path) -> None:
     files = [tmp_path / "a.json", tmp_path / "b.json"]
     later = Outcome("zombie", "p", "later", 2.0, 1, 1, "exact", "", 1.0)
-    for file, outcome in zip(files, (OUTCOME, later), strict=True):
-        file.write_text(as_json([outcome], "", ""))
-    assert read_json(files) == [later]
+    for file, outcome, date in zip(files, (OUTCOME, later), ("2026-11-24", "2026-11-25"), strict=True):
+        write_json(file, [outcome], date)
+    found = read_json(files)
+    assert found.outcomes == [later]
+    assert [made[:10] for made in found.made] == ["2026-11-24", "2026-11-25"], "the table says when it was measured"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"date": "", "machine": "", "faults": [{"fault": "zombie"}]}'])
+def test_a_file_of_another_kind_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "other.json"
+    file.write_text(text)
+    with pytest.raises(FaultFailed, match=r"other\.json is not what"):
+        read_json([file])
 
 
 def test_the_table_is_written_between_the_marks_alone(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nbehind\n")
-    write_between_marks(page, markdown([OUTCOME], "2 vCPUs", "2026-11-25"))
+    write_between_marks(page, markdown(Figures([OUTCOME], ["2026-11-25, 2 vCPUs"])))
     text = page.read_text()
     assert text.startswith(f"before\n{BEGIN}\n| fault |")
-    assert text.endswith(f"1,000 leads in all.\n{END}\nbehind\n")
+    assert text.endswith(f"2026-11-25, 2 vCPUs; 1,000 leads in all.\n{END}\nbehind\n")
     assert "| `zombie` | all \\| well | it was | 1.2 s | exact |" in text
 
 
