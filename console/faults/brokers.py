@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,14 +57,18 @@ class OneOfThree(KafkaServer):
 
 
 def three_brokers(folder: Path, jars: Sequence[Path]) -> tuple[OneOfThree, ...]:
-    """Start three brokers and wait until each answers. Raises StartFailed; those that run end with this process."""
+    """Start three brokers and wait until each answers. Raises StartFailed; none of them runs then."""
     ports, cluster_id = free_ports(2 * NODES), new_id()
     brokers = tuple(OneOfThree(folder / f"kafka{n}", jars, death_signal=signal.SIGTERM) for n in range(1, NODES + 1))
     for number, broker in enumerate(brokers, start=1):
         broker.node_id, broker.cluster_id = number, cluster_id
         broker.client_ports, broker.controller_ports = ports[:NODES], ports[NODES:]
-        broker.launch()
-    for broker in brokers:
-        broker.wait_ready()
-    brokers[0].warm_up()
+    with contextlib.ExitStack() as held:
+        for broker in brokers:
+            held.callback(broker.kill)
+            broker.launch()
+        for broker in brokers:
+            broker.wait_ready()
+        brokers[0].warm_up()
+        held.pop_all()  # they are the caller's now
     return brokers

@@ -31,13 +31,13 @@ def _joins_and_refuses(trial: Trial, off_ms: int) -> str:
 
 @fault(ONE)
 def clock_a_day_ahead(trial: Trial) -> str:
-    """A worker whose clock is 60 s or more off the broker's ends with 78 and is not started again."""
+    """A worker whose clock is 60 s or more ahead of the broker's ends with 78 and is not started again."""
     return _joins_and_refuses(trial, DAY_MS)
 
 
 @fault(ONE)
 def clock_a_day_behind(trial: Trial) -> str:
-    """As above, the other way."""
+    """A worker whose clock is 60 s or more behind the broker's ends with 78 and is not started again."""
     return _joins_and_refuses(trial, -DAY_MS)
 
 

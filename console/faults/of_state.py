@@ -47,7 +47,10 @@ def offsets_reset(trial: Trial) -> str:
 
 
 def _liveliest(trial: Trial, topic: str) -> int:
+    """Return the partition of a topic that has moved most often. Raises FaultFailed when none has moved."""
     moves = {at.partition: len(found) for at, found in trial.watch.moves().items() if at.topic == topic}
+    if not moves:
+        raise FaultFailed(f"no partition of {topic} has moved yet")
     return max(moves, key=lambda number: moves[number])
 
 

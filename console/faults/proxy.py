@@ -14,6 +14,7 @@ import socket
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,6 +25,9 @@ from console.faults.failure import FaultFailed
 TXN_OFFSET_COMMIT, ADD_PARTITIONS, ADD_OFFSETS, END_TXN = 28, 24, 25, 26
 ANSWER_S = 10.0
 READ_BYTES = 1 << 16
+#: As a broker's `socket.request.max.bytes`: whatever says that it is longer is no request.
+FRAME_BYTES_MAX = 100 << 20
+PASSED_MAX = 10_000
 
 Break = Literal["reset", "stall"]
 
@@ -64,7 +68,8 @@ class Proxy:
 
     port: int
     broker_port: int
-    requests: list[Request] = field(default_factory=list)
+    passed: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=PASSED_MAX))
+    """When which kind of request passed by, the latest of them."""
     trap: Trap | None = None
     weather: Weather = "fair"
 
@@ -100,7 +105,7 @@ class Proxy:
         """Return the seconds from the held request to its copy, None when there was none."""
         if (held := trap.held) is None:
             raise FaultFailed("nothing was held")
-        copies = [r.at_s for r in self.requests if r.api == held.api and r.at_s > held.at_s]
+        copies = [at_s for at_s, api in list(self.passed) if api == held.api and at_s > held.at_s]
         return copies[0] - held.at_s if copies else None
 
     # --- in the loop -----------------------------------------------------------------------------------------
@@ -153,9 +158,13 @@ class Proxy:
         """Pass requests on until one is caught or the client leaves."""
         while True:
             head = await reader.readexactly(4)
-            frame = head + await reader.readexactly(struct.unpack(">i", head)[0])
+            size = struct.unpack(">i", head)[0]
+            if not 0 < size <= FRAME_BYTES_MAX:
+                _reset(writer)
+                return
+            frame = head + await reader.readexactly(size)
             request = Request(time.monotonic(), struct.unpack_from(">h", frame, 4)[0], frame)
-            self.requests.append(request)
+            self.passed.append((request.at_s, request.api))
             trap = self.trap
             if trap is not None and trap.held is None and trap.wants(request):
                 trap.held = request

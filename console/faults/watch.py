@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from console.reach import Reach
 from console.reading import Unreachable
-from schemas.records import LeadRejected, LeadUnique, Position
+from schemas.records import DeadLetter, LeadRejected, LeadUnique, Position
 from schemas.registry import open_codec
 from schemas.topics import CLOSED, RECEIVED, REJECTED, SCORED, UNIQUE, changelog_topic, dead_topic
 from streams.positions import SEPARATOR
@@ -24,6 +24,10 @@ _CHANGELOGS = tuple(changelog_topic(stage) for stage in ("routing", "delivery", 
 _DEAD = dead_topic(RECEIVED)
 #: Moves remembered for each partition; a fault is looked at within seconds.
 _MOVES_MAX = 2000
+#: Between two looks at a broker that is away.
+_AWAY_S = 0.5
+#: A read that has begun waits at most `reading.SILENCE_S` for its broker.
+_END_LIMIT_S = 20.0
 
 
 class Move(NamedTuple):
@@ -55,7 +59,7 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._thread.join(10)
+        self._thread.join(_END_LIMIT_S)
 
     @property
     def ended(self) -> int:
@@ -88,7 +92,7 @@ class Watch:
                         starts[TopicPartition(message.topic, message.partition)] = message.offset + 1
                     yield messages
             except Unreachable:
-                self._stopped.wait(0.5)
+                self._stopped.wait(_AWAY_S)
 
     def _see(self, message: Message, now_s: float) -> None:
         moved = TopicPartition(message.topic, message.partition)
@@ -114,8 +118,10 @@ class Watch:
         if isinstance(record, LeadRejected):
             self.refused[record.reason] += 1
             return record.received_partition
-        self.dead[getattr(record, "reason", "")] += 1
-        return int(getattr(record, "partition", 0))
+        if not isinstance(record, DeadLetter):
+            raise TypeError(f"{message!r} is no end of a received record")
+        self.dead[record.reason] += 1
+        return record.partition
 
 
 def silence_s(moves: Iterable[Move], since_ms: int, since_s: float) -> float | None:
