@@ -85,23 +85,24 @@ class Codec:
     ) -> None:
         self.ids: Mapping[str, int] = dict(ids if ids is not None else current_ids())
         self._lookup = lookup
-        self._frames = {TYPES[name]: frame_of(number) for name, number in self.ids.items()}
+        self._writers = {TYPES[name]: (frame_of(number), own_writer(name)) for name, number in self.ids.items()}
         self._own = {number: name for names in (current_ids(), self.ids) for name, number in names.items()}
         self.extra: Mapping[int, Mapping[str, Any]] = dict(extra or {})
         self._foreign: dict[int, Mapping[str, Any]] = {**released_schemas(), **self.extra}
         self._recent: Recent[bytes, Record] = Recent(READ_BACK_MAX)
+        self._read_back = frozenset(frame_of(self.ids[kind.__name__]) for kind in _READ_BACK if kind.__name__ in self.ids)
         self._types: dict[bytes, type[Record]] = {}
         self._readers: dict[bytes, Reader] = {}
 
     def encode(self, record: Record) -> bytes:
         """Return the framed bytes. Raises TypeError for a record that never travels alone or does not fit."""
         kind = type(record)
-        frame = self._frames.get(kind)
-        if frame is None:
+        if kind not in self._writers:
             raise TypeError(f"{kind.__name__} has no id in schemas/ids.json: it only travels inside other records")
+        frame, write = self._writers[kind]
         parts = [frame]
         try:
-            own_writer(kind.__name__)(record, parts.append)
+            write(record, parts.append)
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise TypeError(f"a {kind.__name__} that does not fit its schema: {_misfit(record)}") from None
         value = b"".join(parts)
@@ -111,10 +112,10 @@ class Codec:
 
     def decode(self, value: bytes) -> Record:
         """Return the record, as the current schema has it. Raises Undecodable, UnknownSchema, Unavailable."""
-        recent = self._recent.get(value)
-        if recent is not None:
+        frame = value[:FRAME_BYTES]
+        if frame in self._read_back and (recent := self._recent.get(value)) is not None:
             return recent
-        reader = self._readers.get(value[:FRAME_BYTES]) or self._learn(value)
+        reader = self._readers.get(frame) or self._learn(value)
         try:
             record, end = reader(value, FRAME_BYTES)
         except BROKEN as error:

@@ -18,7 +18,16 @@ from typing import Any
 from schemas import varints
 from schemas.compiled_source import Schema, Source, branch_of, chosen
 from schemas.records import Record
-from schemas.repeated import FEW_VALUES, REPEATED_ALONE, Remembered, RememberedTexts, Writer, list_writer
+from schemas.repeated import (
+    FEW_ENTRIES,
+    FEW_VALUES,
+    REPEATED_ALONE,
+    Remembered,
+    RememberedTexts,
+    Writer,
+    entries_writer,
+    list_writer,
+)
 
 _NAMES = {
     "join": b"".join,
@@ -29,7 +38,10 @@ _NAMES = {
     "SOME": varints.Numbers(lambda length: b"\2" + varints.write_length(length)),
     "NULL": b"\0",
     "NONE": b"",
+    "entries": entries_writer(),
 }
+
+_TEXTS_BY_TEXT = {"type": "map", "values": "string"}
 
 
 def compile_writer(schema: Schema, types: Mapping[str, type[Record]], only: Sequence[str] = ()) -> Writer:
@@ -55,6 +67,8 @@ class _Writing(Source):
         """Add a field's value; a text of few values is remembered."""
         if field["type"] == "string" and field["name"] in FEW_VALUES:
             self._pieces.append(f"TEXTS[{value}]")
+        elif field["name"] in FEW_ENTRIES and self._resolved(field["type"]) == _TEXTS_BY_TEXT:
+            self._pieces.append(f"entries({value})")
         else:
             self._write(field["type"], value)
 

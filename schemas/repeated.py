@@ -6,7 +6,7 @@ of ours thereby finds the list's end without reading it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schemas import varints
@@ -30,6 +30,8 @@ FEW_VALUES = frozenset(
         *("payout_owed", "grade", "rule", "reason", "code", "stage", "scope", "measure", "window", "state"),
     }
 )
+#: Maps of texts whose entries are few: fields of campaigns, each with its values.
+FEW_ENTRIES = frozenset({"attributes", "fields"})
 #: Longer ones are none.
 TEXT_CHARACTERS_MAX = 100
 
@@ -117,3 +119,29 @@ class RememberedTexts(dict[str, bytes]):
                 self.clear()
             self[text] = written
         return written
+
+
+class RememberedEntries(dict[tuple[str, str], bytes]):
+    """The bytes of a map's entries, by key and value."""
+
+    def __missing__(self, entry: tuple[str, str]) -> bytes:
+        key, value = (text.encode() for text in entry)
+        written = b"".join((varints.write_length(len(key)), key, varints.write_length(len(value)), value))
+        if len(written) <= TEXT_CHARACTERS_MAX:
+            if len(self) >= REMEMBERED_MAX:
+                self.clear()
+            self[entry] = written
+        return written
+
+
+def entries_writer() -> Callable[[Mapping[str, str]], bytes]:
+    """Return what writes a map of texts as one block, and remembers the bytes of entries."""
+    remembered = RememberedEntries()
+
+    def written(entries: Mapping[str, str]) -> bytes:
+        if not entries:
+            return b"\0"
+        pieces = [remembered[entry] for entry in entries.items()]
+        return b"".join((varints.write_length(len(pieces)), *pieces, b"\0"))
+
+    return written

@@ -19,6 +19,9 @@ DOUBLE = Packed("<d")
 #: Numbers below this are written from a table; most lengths and counts are.
 SHORT = 2048
 
+#: Longer ones are remembered, up to so many with the short ones: the offset of a lead is written in four of its records.
+NUMBERS_MAX = 16_384
+
 #: Times of this millennium take six bytes; an epoch stamps many records with the same few, so they are remembered.
 TIMES_MAX = 4096
 TIME_BYTES = 6
@@ -120,14 +123,18 @@ SHORT_COUNTS = tuple(write_long(-number) for number in range(64))
 
 
 class Numbers(dict[int, bytes]):
-    """The bytes of numbers, by `numbers[number]`: small ones are ready, any other is written when it is asked for."""
+    """The bytes of numbers, by `numbers[number]`: small ones are ready, others are remembered. Bounded."""
 
     def __init__(self, write: Callable[[int], bytes]) -> None:
         super().__init__((number, write(number)) for number in range(SHORT))
         self._write = write
 
     def __missing__(self, number: int) -> bytes:
-        return self._write(number)
+        written = self._write(number)
+        if len(self) >= NUMBERS_MAX:
+            self.clear()
+        self[number] = written
+        return written
 
 
 class Times(dict[int, bytes]):

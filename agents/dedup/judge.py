@@ -23,7 +23,7 @@ SUPPLIER_LEAD_ID_MAX = 200
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
-class Received(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct, frozen=True, gc=False):
     """A decoded lead with its coordinates; `at` is the broker's time."""
 
     lead: LeadReceived
@@ -32,7 +32,7 @@ class Received(msgspec.Struct, frozen=True):
     at: int
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """A lead that goes no further. `lead_id` is "" when the record does not identify a lead."""
 
     lead_id: str
@@ -40,7 +40,7 @@ class Refused(msgspec.Struct, frozen=True):
     faults: tuple[Fault, ...] = ()
 
 
-class Valid(msgspec.Struct, frozen=True):
+class Valid(msgspec.Struct, frozen=True, gc=False):
     """A lead that is right in itself, in canonical form, with its keys by label and the rules that made it so."""
 
     lead_id: str
@@ -54,7 +54,7 @@ class Valid(msgspec.Struct, frozen=True):
         return f"Valid({self.lead_id})"
 
 
-class CampaignRules(msgspec.Struct, frozen=True):
+class CampaignRules(msgspec.Struct, frozen=True, gc=False):
     """A campaign, compiled for intake."""
 
     validator: Validator

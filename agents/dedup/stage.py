@@ -31,7 +31,7 @@ from streams.stage import Batch, Epoch, Message, Stage
 OnOutcome = Callable[[str, str, str, str], None]
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """What `prepare` found out about a record."""
 
     received: Received

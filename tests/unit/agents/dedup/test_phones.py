@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.dedup.phones import phone
+from agents.dedup.phones import north_american, phone, whole_areas
 from agents.dedup.text import Wrong
 
 us = phone("US")
@@ -94,3 +94,12 @@ def test_other_regions_are_read_by_the_library() -> None:
 def test_a_region_nobody_knows_is_refused_when_the_plan_is_compiled() -> None:
     with pytest.raises(ValueError, match="ZZ"):
         phone("ZZ")
+
+
+def test_an_area_that_needs_but_one_look_is_valid_by_the_patterns_with_every_exchange() -> None:
+    valid = north_american().fullmatch
+    assert len(whole_areas()) > 300
+    assert {"212", "415", "800", "900"} <= whole_areas()
+    assert not {"246", "911", "983"} & whole_areas()  # valid in part, or not at all
+    for area in whole_areas():
+        assert all(valid(f"{area}{exchange}0000") for exchange in range(200, 1000, 7))
