@@ -90,7 +90,9 @@ class Codec:
         self.extra: Mapping[int, Mapping[str, Any]] = dict(extra or {})
         self._foreign: dict[int, Mapping[str, Any]] = {**released_schemas(), **self.extra}
         self._recent: Recent[bytes, Record] = Recent(READ_BACK_MAX)
-        self._read_back = frozenset(frame_of(self.ids[kind.__name__]) for kind in _READ_BACK if kind.__name__ in self.ids)
+        self._read_back = frozenset(
+            frame_of(self.ids[kind.__name__]) for kind in _READ_BACK if kind.__name__ in self.ids
+        )
         self._types: dict[bytes, type[Record]] = {}
         self._readers: dict[bytes, Reader] = {}
 

@@ -19,7 +19,7 @@ DOUBLE = Packed("<d")
 #: Numbers below this are written from a table; most lengths and counts are.
 SHORT = 2048
 
-#: Longer ones are remembered, up to so many with the short ones: the offset of a lead is written in four of its records.
+#: Longer ones are remembered, up to so many with the short ones: the offset of a lead is in four of its records.
 NUMBERS_MAX = 16_384
 
 #: Times of this millennium take six bytes; an epoch stamps many records with the same few, so they are remembered.

@@ -22,6 +22,7 @@ from schemas.repeated import (
     REPEATED,
     TEXT_CHARACTERS_MAX,
     Remembered,
+    RememberedEntries,
     RememberedTexts,
     sized_end,
 )
@@ -180,3 +181,20 @@ def test_texts_that_are_remembered_are_short_few_and_right() -> None:
     long = "x" * (TEXT_CHARACTERS_MAX + 1)
     assert texts[long] == varints.write_long(len(long)) + long.encode()
     assert len(texts) == before
+
+
+def test_entries_of_maps_are_remembered_within_bounds_and_long_ones_are_not() -> None:
+    entries = RememberedEntries()
+    for number in range(REMEMBERED_MAX + 10):
+        assert entries["bill", f"{number}"] == b"\x08bill" + bytes([2 * len(f"{number}")]) + f"{number}".encode()
+        assert len(entries) <= REMEMBERED_MAX
+    before = len(entries)
+    assert entries["essay", "x" * TEXT_CHARACTERS_MAX].endswith(b"x" * TEXT_CHARACTERS_MAX)
+    assert len(entries) == before
+
+
+def test_numbers_are_remembered_within_bounds() -> None:
+    numbers = varints.Numbers(varints.write_long)
+    for number in range(2 * varints.NUMBERS_MAX):
+        assert numbers[number] == varints.write_long(number)
+        assert len(numbers) <= varints.NUMBERS_MAX
