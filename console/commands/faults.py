@@ -17,7 +17,7 @@ from rich.text import Text
 from console.cluster.stop_signals import interrupted_by_signals
 from console.faults.all_faults import CATALOGUE
 from console.faults.catalogue import Fault
-from console.faults.report import Figures, markdown, on_screen, read_json, write_between_marks, write_json
+from console.faults.report import Figures, markdown, on_screen, read_json, set_aside, write_between_marks, write_json
 from console.faults.restoring import ENTRIES_DEFAULT, OVERWRITES_DEFAULT, restore_large_table
 from console.faults.running import Outcome
 from console.faults.series import run_each, summary
@@ -62,6 +62,8 @@ def run_(names: tuple[str, ...], file: Path | None, resume: bool, verbose: bool)
         raise click.UsageError("--resume goes on with the figures of a file; name it with --json")
     chosen = _chosen(names)
     earlier = read_json([file]).outcomes if resume and file is not None and file.exists() else []
+    if not resume:
+        _set_aside(file)
     exact = {one.fault for one in earlier if one.verdict == "exact"}
     _run_and_show([fault for fault in chosen if fault.name not in exact], earlier, file, verbose)
 
@@ -76,6 +78,7 @@ def restore_(entries: int, overwrites: int, file: Path | None, verbose: bool) ->
     sized = partial(restore_large_table, entries=entries, overwrites=overwrites)
     share = (entries + overwrites) / (ENTRIES_DEFAULT + OVERWRITES_DEFAULT)
     fault = CATALOGUE[RESTORE]
+    _set_aside(file)
     _run_and_show([replace(fault, alone=sized, takes_s=30 + share * fault.takes_s)], [], file, verbose)
 
 
@@ -90,6 +93,7 @@ def soak_(minutes: float, seed: int | None, file: Path | None, verbose: bool) ->
     Afterwards all leads come to their end and the auditor judges, which takes a minute more. Ctrl-C stops everything
     that runs and shows what came before.
     """
+    _set_aside(file)
     seed = random.SystemRandom().randrange(1_000_000) if seed is None else seed
     folder = Path(tempfile.mkdtemp(prefix=f"leadflow-soak-{seed}-"))
     soak = Soak(folder, minutes, seed, file, _tell, _tell if verbose else _silent)
@@ -137,6 +141,11 @@ def _chosen(names: tuple[str, ...]) -> list[Fault]:
         if name not in CATALOGUE:
             raise click.UsageError(f"no fault {name}{near(name, list(CATALOGUE))}; `leadflow faults list` shows them")
     return [fault for fault in CATALOGUE.values() if (fault.name in names if names else fault.whole)]
+
+
+def _set_aside(file: Path | None) -> None:
+    if file is not None and (old := set_aside(file)) is not None:
+        _tell(f"the figures that were in {file} are in {old} now")
 
 
 def _run_and_show(faults: list[Fault], earlier: Iterable[Outcome], file: Path | None, verbose: bool) -> None:

@@ -55,6 +55,13 @@ def write_whole(file: Path, text: str) -> None:
         raise FaultFailed(f"the figures cannot be kept in {file}: {error.strerror}") from None
 
 
+def set_aside(file: Path) -> Path | None:
+    """Rename a file of earlier figures, so that new ones do not destroy them; return its new name, if there was one."""
+    if not file.exists():
+        return None
+    return file.replace(file.with_name(f"{file.name}.old"))
+
+
 def read_json(files: Iterable[Path]) -> Figures:
     """Return the outcomes of earlier runs; of one fault the last one counts. Raises FaultFailed for other files."""
     found: dict[str, Outcome] = {}

@@ -56,4 +56,4 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 
 def _span(seconds: float) -> str:
-    return age(max(1, round(seconds)) * 1000)
+    return age(1000 * round(seconds)) if seconds >= 1 else "0 s"

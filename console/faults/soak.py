@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import random
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,24 +17,22 @@ from console.faults.load import Load
 from console.faults.report import write_whole
 from console.faults.running import Notes, told
 from console.faults.stand import Needs, stand
-from console.faults.trial import Moment, Trial
+from console.faults.strikes import STRIKES, WORKERS, draws
+from console.faults.trial import Trial
 from console.faults.watch import Watch
-from console.faults.worker import STEPS
 
 RATE = 50.0
-QUIET_S = (1.0, 6.0)
-FROZEN_S = (1.0, 15.0)
 
-Strike = Callable[[Trial, random.Random], Moment | None]
 Say = Callable[[str], None]
 Verdict = Literal["exact", "FAILED", "unfinished"]
 
 
 class Struck(NamedTuple):
-    """One fault of a soak: when it was drawn, how many records were in flight, the longest silence after it."""
+    """One fault of a soak: when it was its turn, how many records were in flight, the longest silence after it."""
 
     at_s: float
     what: str
+    how: str
     in_flight: int
     silence_s: float
 
@@ -49,6 +46,8 @@ class Soaked:
     seconds: float = 0.0
     leads: int = 0
     struck: list[Struck] = field(default_factory=list)
+    #: What is going on, or went wrong: a fault with its number, or the start, or the end.
+    on: str = "the start"
     verdict: Verdict = "unfinished"
     judged: str = "not judged: it was ended before its time"
 
@@ -78,7 +77,7 @@ class Soak:
         self._file = file
         self._tell = tell
         self._notes = Notes(say)
-        self._draw = random.Random(seed)
+        self._draws = draws(seed)
         self._began = time.monotonic()
         self.soaked = Soaked(seed, minutes)
 
@@ -93,16 +92,16 @@ class Soak:
             self._keep()
             self._soak()
         except Exception as error:  # whatever it was, the seed and what came before must be told
-            self.soaked.verdict, self.soaked.judged = "FAILED", f"{told(error)} {self._notes}"
+            self.soaked.verdict, self.soaked.judged = "FAILED", f"at {self.soaked.on}: {told(error)} {self._notes}"
         finally:
             with contextlib.suppress(FaultFailed):  # if keeping is what failed, that was told above
                 self._keep()
         return self.soaked
 
     def _soak(self) -> None:
-        self._tell("starting Kafka, Valkey and two workers")
+        self._tell(f"starting Kafka, Valkey and {len(WORKERS)} workers")
         with (
-            stand(Needs(), self._folder, self._notes) as here,
+            stand(Needs(workers=len(WORKERS)), self._folder, self._notes) as here,
             Watch(here.way) as watch,
             Load(here.way, RATE, lambda: watch.ended) as load,
         ):
@@ -114,6 +113,7 @@ class Soak:
             self._tell(
                 f"{self.soaked.seconds:4.0f} s  no more faults; waiting until all {load.sent:,} leads have ended"
             )
+            self.soaked.on = "the end, when all leads must have ended and be exact"
             trial.drain()
             self._tell(f"{self._gone_s():4.0f} s  the auditor reads everything")
             self.soaked.judged = trial.judge()
@@ -122,17 +122,18 @@ class Soak:
 
     def _strike(self, trial: Trial) -> None:
         """Bring one fault about, wait until all has recovered, and be quiet for a while."""
-        what, at_s = self._draw.choice(sorted(STRIKES)), self._gone_s()
-        self._tell(f"{at_s:4.0f} s  {len(self.soaked.struck) + 1}. {what}")
-        try:
-            recovery = trial.fault(what, partial(STRIKES[what], trial, self._draw))
-            trial.until_ready()
-        finally:
-            self._note(trial)
-        self.soaked.struck.append(Struck(round(at_s, 1), what, recovery.in_flight, recovery.silence_s))
+        drawn, at_s = next(self._draws), self._gone_s()
+        how = drawn.how()
+        named = f"{len(self.soaked.struck) + 1}. {drawn.what}{how and f' ({how})'}"
+        self.soaked.on = f"fault {named}"
+        self._tell(f"{at_s:4.0f} s  {named}")
+        self._note(trial)
+        recovery = trial.fault(drawn.what, partial(STRIKES[drawn.what], trial, drawn))
+        trial.until_ready()
+        self.soaked.struck.append(Struck(round(at_s, 1), drawn.what, how, recovery.in_flight, recovery.silence_s))
         went_on = f"went on after {recovery.silence_s:.1f} s, {recovery.in_flight} records had been in flight"
         self._tell(f"        {went_on}; {trial.load.sent:,} leads sent, {trial.watch.ended:,} ended")
-        trial.pause(self._draw.uniform(*QUIET_S))
+        trial.pause(drawn.quiet_s)
         self._note(trial)
 
     def _gone_s(self) -> float:
@@ -146,58 +147,3 @@ class Soak:
         self.soaked.seconds = round(self._gone_s(), 1)
         if self._file is not None:
             write_whole(self._file, self.soaked.as_json())
-
-
-def _one(trial: Trial, draw: random.Random) -> str:
-    """Return the name of some worker."""
-    return draw.choice(sorted(trial.here.cluster.workers))
-
-
-def _kill_worker(trial: Trial, draw: random.Random) -> Moment:
-    return trial.strike(_one(trial, draw), draw.choice(STEPS))
-
-
-def _kill_all(trial: Trial, draw: random.Random) -> None:
-    for worker in trial.here.cluster.workers.values():
-        worker.kill()
-
-
-def _freeze_worker(trial: Trial, draw: random.Random) -> None:
-    worker = trial.here.cluster.workers[_one(trial, draw)]
-    seconds = draw.uniform(*FROZEN_S)
-    worker.suspend()
-    try:
-        trial.pause(seconds)
-    finally:
-        worker.resume()
-
-
-def _restart_worker(trial: Trial, draw: random.Random) -> None:
-    supervisor, name = trial.here.cluster.supervisor, _one(trial, draw)
-    supervisor.stop([name])
-    supervisor.start(name)
-
-
-def _kill_broker(trial: Trial, draw: random.Random) -> None:
-    trial.here.brokers[0].kill()
-
-
-def _kill_redis(trial: Trial, draw: random.Random) -> None:
-    trial.here.valkey.kill()
-
-
-def _wipe_redis(trial: Trial, draw: random.Random) -> None:
-    trial.here.valkey.kill()
-    trial.here.valkey.wipe()
-
-
-STRIKES: dict[str, Strike] = {
-    "kill -9 of a worker at a step": _kill_worker,
-    "kill -9 of all workers": _kill_all,
-    "SIGSTOP of a worker": _freeze_worker,
-    "restart of a worker": _restart_worker,
-    "kill -9 of the broker": _kill_broker,
-    "kill -9 of Redis": _kill_redis,
-    "Redis wiped": _wipe_redis,
-}
-"""What a soak draws from."""

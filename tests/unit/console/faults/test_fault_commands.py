@@ -125,6 +125,15 @@ def test_a_fault_that_failed_is_run_again_by_resume(call: Callable[..., Result],
     assert verdicts(file) == {"one": "exact"}
 
 
+def test_without_resume_the_figures_of_an_earlier_run_are_not_lost(call: Callable[..., Result], tmp_path: Path) -> None:
+    file, old = tmp_path / "figures.json", tmp_path / "figures.json.old"
+    call({"one": ends_well}, "run", "--json", str(file))
+    done = call({"two": ends_well}, "run", "--json", str(file))
+    assert str(old) in done.stderr
+    assert verdicts(old) == {"one": "exact"}
+    assert verdicts(file) == {"two": "exact"}
+
+
 def test_resume_without_a_file_is_wrong_use(call: Callable[..., Result]) -> None:
     done = call({"one": ends_well}, "run", "--resume")
     assert done.exit_code == 2
