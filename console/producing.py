@@ -46,18 +46,22 @@ class Sender:
     """Writes records one by one, each exactly once as long as this object lives, in order for each partition.
 
     `acknowledged` counts what all replicas have. An interrupted run may be repeated: what was acknowledged is written
-    a second time then, so records must be such that leadflow knows them again.
+    a second time then, so records must be such that leadflow knows them again. A record that is not acknowledged
+    within `delivery_timeout_ms` fails the sender.
     """
 
-    def __init__(self, address: Address, *, linger_ms: float = 5) -> None:
+    def __init__(
+        self, address: Address, *, linger_ms: float = 5, delivery_timeout_ms: int = DELIVERY_TIMEOUT_MS
+    ) -> None:
         self._address = address
+        self._timeout_s = delivery_timeout_ms / 1000
         self._problem: KafkaError | None = None
         self.acknowledged = 0
         self._producer = Producer(
             address.client(
                 **{
                     "enable.idempotence": True,
-                    "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
+                    "delivery.timeout.ms": delivery_timeout_ms,
                     "queue.buffering.max.messages": QUEUE_RECORDS,
                     "linger.ms": linger_ms,
                     "compression.type": "lz4",
@@ -69,7 +73,7 @@ class Sender:
 
     def send(self, record: Outgoing) -> None:
         """Hand one record over; waits while too many are under way. Raises NotTaken when an earlier one failed."""
-        deadline = time.monotonic() + DELIVERY_TIMEOUT_MS / 1000
+        deadline = time.monotonic() + self._timeout_s
         while True:
             self._producer.poll(0)
             self._check()
@@ -95,7 +99,7 @@ class Sender:
 
     def flush(self) -> None:
         """Wait until everything is acknowledged. Raises NotTaken."""
-        left = self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + 1)
+        left = self._producer.flush(self._timeout_s + 1)
         self._check()
         if left:
             raise self._failed(f"{left} records were not acknowledged")

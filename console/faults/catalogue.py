@@ -37,7 +37,7 @@ A = TypeVar("A", bound=Alone)
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: a scenario under load, or one with a stand of its own.
+    """One fault: either a scenario under load, or one with a stand of its own (`alone`).
 
     `rate`: leads a second while it happens. `takes_s`: about how long it takes on two quiet cores, for those who
     wait. `whole`: part of a run of all; others are run by name.

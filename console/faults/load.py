@@ -15,6 +15,8 @@ from console.producing import Outgoing, Sender
 from console.reach import Reach
 from schemas.topics import RECEIVED
 
+#: A broker that was struck may be away for so long: as long as a fault has for going on again.
+DELIVERY_LIMIT_MS = 100_000
 SEND_LIMIT_S = 60.0
 IN_FLIGHT_S = 10.0
 LOOK_EVERY_S = 0.05
@@ -59,7 +61,7 @@ class Load:
 
     def _run(self) -> None:
         try:
-            sender = Sender(self._way.address)
+            sender = Sender(self._way.address, delivery_timeout_ms=DELIVERY_LIMIT_MS)
             for lead in w1.leads(LEADS_MAX, self._way.clock.now_ms()):
                 if not self._turn():
                     break

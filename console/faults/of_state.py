@@ -38,7 +38,7 @@ def offsets_reset(trial: Trial) -> str:
     moment = trial.now()
     trial.wait(lambda: not trial.still(moved, moment), GO_ON_LIMIT_S, "settled partitions are not taken up")
     seconds = max(_first_move_s(trial, at, moment) for at in moved)
-    trial.recoveries.append(Recovery("offsets moved by hand", in_flight, round(seconds, 1)))
+    trial.recoveries.append(Recovery(in_flight, round(seconds, 1)))
     trial.until_ready()
     return (
         f"{', '.join(sorted(stopped))} stopped and said why, the others went on; taken up {seconds:.1f} s "

@@ -86,10 +86,7 @@ def run(fault: Fault, folder: Path, say: Callable[[str], None]) -> Outcome:
 
 
 def _run(fault: Fault, folder: Path, say: Callable[[str], None], began: float) -> Outcome:
-    if fault.alone is not None:
-        found, in_flight = fault.alone(folder, say), 0
-    else:
-        found, in_flight = _tried(fault, folder, say)
+    found, in_flight = (fault.alone(folder, say), 0) if fault.alone else _tried(fault, folder, say)
     return Outcome(
         fault.name,
         fault.promised,
@@ -105,6 +102,8 @@ def _run(fault: Fault, folder: Path, say: Callable[[str], None], began: float) -
 
 def _tried(fault: Fault, folder: Path, say: Callable[[str], None]) -> tuple[Observed, int]:
     """Run a scenario under load; return what was observed, and how many records were in flight."""
+    if fault.scenario is None:
+        raise ValueError(f"the fault {fault.name} has neither a scenario nor a stand of its own")
     with (
         stand(fault.needs, folder, say) as here,
         Watch(here.way) as watch,
@@ -112,7 +111,7 @@ def _tried(fault: Fault, folder: Path, say: Callable[[str], None]) -> tuple[Obse
     ):
         trial = Trial(here, load, watch)
         trial.warm_up()
-        what = fault.scenario(trial) if fault.scenario is not None else ""
+        what = fault.scenario(trial)
         trial.drain()
         judged = trial.judge()
     longest_s = max((one.silence_s for one in trial.recoveries), default=None)

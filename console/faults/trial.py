@@ -51,7 +51,6 @@ class Moment(NamedTuple):
 class Recovery(NamedTuple):
     """A fault that counted: how many records were in flight, and the longest silence of a partition concerned."""
 
-    what: str
     in_flight: int
     silence_s: float
 
@@ -142,7 +141,7 @@ class Trial:
         self.wait(lambda: self.watch.ended > ended + in_flight, GO_ON_LIMIT_S, f"work did not go on after {what}")
         moves = self.watch.moves()
         silences = [silence_s(moves[at], moment.at_ms, moment.at_s) or 0.0 for at in concerned]
-        self.recoveries.append(Recovery(what, in_flight, round(max(silences, default=0.0), 1)))
+        self.recoveries.append(Recovery(in_flight, round(max(silences, default=0.0), 1)))
         return self.recoveries[-1]
 
     def _lively(self, moment: Moment) -> set[TopicPartition]:
@@ -183,10 +182,10 @@ class Trial:
         self.wait(lambda: worker.exit_code() is not None, limit_s, what)
         return worker.exit_code() or 0
 
-    def until_ready(self, limit_s: float = GO_ON_LIMIT_S) -> None:
+    def until_ready(self) -> None:
         """Wait until every worker says that it is ready."""
-        workers = self.here.cluster.workers
-        self.wait(lambda: all(w.readiness().ready for w in workers.values()), limit_s, "not all workers are ready")
+        workers = self.here.cluster.workers.values()
+        self.wait(lambda: all(w.readiness().ready for w in workers), GO_ON_LIMIT_S, "not all workers are ready")
 
     # --- the end ---------------------------------------------------------------------------------------------
 
