@@ -145,7 +145,6 @@ def producer_options(settings: KafkaSettings) -> Options:
         "partitioner": "murmur2_random",  # as Java's clients; we name the partition ourselves, see `partitions`
         "message.max.bytes": RECORD_BYTES_MAX,
         "topic.metadata.propagation.max.ms": 2000,  # 30 s by default: a missing topic must fail within the deadline
-        "delivery.report.only.error": True,  # successes are counted by flush; a report for each would cost 1 us
     }
 
 

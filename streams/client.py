@@ -89,22 +89,35 @@ class Client(Protocol):
     def begin(self) -> None:
         """Begin a transaction; renews the producer handle first when a request may have been sent twice.
 
-        The engine begins only when everything to be written is known, so begin to commit holds nothing but I/O.
+        The engine begins when a round is to be handed over, or when all is known that will be written.
         Raises Unavailable when the renewal is not answered (nothing has begun), Fenced.
         """
         ...
 
     def produce(
-        self, topic: str, value: bytes | None, key: bytes | None, partition: int | None, headers: Headers
-    ) -> None:
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int | None,
+        headers: Headers,
+        *,
+        noted: bool = False,
+    ) -> int:
         """Queue a record in the open transaction. Without a partition: murmur2 of the key over the pinned count.
+
+        Returns the partition it goes to; -1 when the client leaves that to the producer (neither partition nor key).
+        With `noted`, `flush` tells its offset.
 
         Raises EpochLost when it cannot be queued (unknown topic, too large, queue full).
         """
         ...
 
-    def flush(self) -> None:
-        """Wait until every queued record is acknowledged. Raises EpochLost when one was refused."""
+    def flush(self) -> dict[tuple[str, int], list[int]]:
+        """Wait until every queued record is acknowledged. Raises EpochLost when one was refused.
+
+        Returns the offsets of the noted records by topic and partition, in the order in which they were produced.
+        """
         ...
 
     def send_offsets(self, offsets: Mapping[TopicPartition, int], metadata: GroupMetadata) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from schemas.errors import EpochLost, NeedsPerson, Unavailable
 from schemas.records import Position, Record
@@ -11,7 +11,7 @@ from streams.client import Client
 from streams.clock import Clock
 from streams.cpu import Cpu
 from streams.dead_letters import dead_letter, dead_topic
-from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, TooLarge
+from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, Output, TooLarge
 from streams.events import EpochCommitted, Listener
 from streams.lanes import Lane
 from streams.options import EngineOptions
@@ -20,6 +20,9 @@ from streams.stage import Batch, Message, Stage, TopicPartition
 
 log = logging.getLogger(__name__)
 Encode = Callable[[Record], bytes]
+Place = tuple[str, int]
+#: Records of an epoch as they were appended, by partition, in order: at which offset, and what was emitted.
+Appended = Mapping[Place, Sequence[tuple[int, Output]]]
 
 
 class Closer:
@@ -33,9 +36,11 @@ class Closer:
         options: EngineOptions,
         on_event: Listener,
         confirm_clock: Callable[[], None],
+        running: Callable[[], Sequence[Lane]],
         cpu: Cpu,
     ) -> None:
         """Put the parts together; `confirm_clock` raises when nothing may be committed for the clock's sake."""
+        self._running = running
         self._confirm_clock = confirm_clock
         self._cpu = cpu
         self._client = client
@@ -45,6 +50,8 @@ class Closer:
         self._on_event = on_event
         #: How long the last transaction took.
         self.last_ms = 0
+        self._began_ms = 0
+        self._ends: dict[Lane, int] = {}
 
     def dead_letter(self, epoch: OpenEpoch, lane: Lane, message: Message, error: Exception) -> None:
         """Make the epoch hold the record's dead letter and nothing else."""
@@ -91,20 +98,8 @@ class Closer:
         Any other error leaves as it is and ends the process.
         """
         client = self._client
-        ends = self._changelog_ends(epoch)
-        began_ms = self._clock.monotonic_ms()
         try:
-            client.begin()
-        except (Unavailable, EpochLost) as error:
-            epoch.fail(Failure(EpochLost(f"no transaction could begin: {error}")))
-            epoch.sent = True
-            return
-        epoch.sent = True
-        try:
-            produce = client.produce
-            for output in epoch.outputs:
-                produce(*output)
-            client.flush()
+            self._send(epoch)
             self._confirm_clock()
             self._confirm(epoch)
             if epoch.failure is None:
@@ -113,15 +108,74 @@ class Closer:
         except (EpochLost, Unavailable) as error:
             epoch.fail(Failure(EpochLost(str(error))))
         except NeedsPerson:
-            client.abort()
+            self.abort(epoch)
             raise
         if epoch.failure is not None:
-            client.abort()
+            self.abort(epoch)
             return
-        self.last_ms = self._clock.monotonic_ms() - began_ms
-        self._complete(ends)
+        self.last_ms = self._clock.monotonic_ms() - self._began_ms
+        self._complete()
         slow = self.last_ms >= self._options.epoch_slow_ms
-        self._on_event(EpochCommitted(epoch.records, len(epoch.outputs), self.last_ms, slow, self._cpu.take()))
+        self._on_event(EpochCommitted(epoch.processed, len(epoch.outputs), self.last_ms, slow, self._cpu.take()))
+
+    def send_round(self, epoch: OpenEpoch, noted: Container[str]) -> Appended:
+        """Put what was emitted into the transaction, which begins with the first round.
+
+        Returns the records of the topics in `noted`, by partition, with their offsets. A failure is kept in the epoch;
+        the transaction is then open until `abort`.
+        """
+        try:
+            return self._send(epoch, noted)
+        except (EpochLost, Unavailable) as error:
+            epoch.fail(Failure(EpochLost(str(error))))
+            return {}
+        except NeedsPerson:
+            self.abort(epoch)
+            raise
+
+    def open_ms(self, epoch: OpenEpoch) -> int:
+        """Return for how long the epoch's transaction has been open; 0 before it begins."""
+        return self._clock.monotonic_ms() - self._began_ms if epoch.sent else 0
+
+    def abort(self, epoch: OpenEpoch) -> None:
+        """Abort the epoch's transaction, if it has begun."""
+        if epoch.begun:
+            self._client.abort()
+
+    def _send(self, epoch: OpenEpoch, noted: Container[str] = ()) -> Appended:
+        if not epoch.sent:
+            self._begin(epoch)
+        outputs, epoch.produced = epoch.unsent(), len(epoch.outputs)
+        if not noted:
+            produce = self._client.produce
+            epoch.written.update({(output[0], produce(*output)) for output in outputs})
+            self._client.flush()
+            return {}
+        return self._send_noted(epoch, outputs, noted)
+
+    def _begin(self, epoch: OpenEpoch) -> None:
+        self._ends = self._changelog_ends()
+        self._began_ms = self._clock.monotonic_ms()
+        epoch.sent = True
+        try:
+            self._client.begin()
+        except (Unavailable, EpochLost) as error:
+            raise EpochLost(f"no transaction could begin: {error}") from error
+        epoch.begun = True
+
+    def _send_noted(self, epoch: OpenEpoch, outputs: Sequence[Output], noted: Container[str]) -> Appended:
+        """Send records of which some are to be handed over. A partition whose offsets are not all told is left out."""
+        sent: dict[Place, list[Output]] = {}
+        for output in outputs:
+            topic = output[0]
+            place = (topic, self._client.produce(*output, noted=topic in noted))
+            epoch.written.add(place)
+            if topic in noted:
+                sent.setdefault(place, []).append(output)
+        offsets = self._client.flush()
+        told = {place: offsets[place] for place, own in sent.items() if len(offsets.get(place, ())) == len(own)}
+        epoch.last_appended.update({place: numbers[-1] for place, numbers in told.items()})
+        return {place: list(zip(numbers, sent[place], strict=True)) for place, numbers in told.items()}
 
     def _confirm(self, epoch: OpenEpoch) -> None:
         """Ask each stage that took records; one that refuses rests, and the epoch is redone without it."""
@@ -135,7 +189,7 @@ class Closer:
                 epoch.fail(Failure(error, tuple(own)))
                 return
 
-    def _changelog_ends(self, epoch: OpenEpoch) -> dict[Lane, int]:
+    def _changelog_ends(self) -> dict[Lane, int]:
         """Now and then look where the changelogs end before the transaction begins.
 
         If it then commits we were the owner at that moment, and everything below is in our state: state that is
@@ -144,7 +198,7 @@ class Closer:
         now = self._clock.monotonic_ms()
         late = [
             lane
-            for lane in epoch.lanes
+            for lane in self._running()
             if lane.store is not None and now - lane.complete_at_ms >= self._options.check_every_ms
         ]
         if not late:
@@ -155,8 +209,8 @@ class Closer:
             return {}
         return {lane: bounds[lane.changelog][1] for lane in late}
 
-    def _complete(self, ends: dict[Lane, int]) -> None:
-        for lane, end in ends.items():
+    def _complete(self) -> None:
+        for lane, end in self._ends.items():
             lane.complete_to, lane.complete_at_ms = end, self._clock.monotonic_ms()
 
 

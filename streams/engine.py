@@ -3,8 +3,11 @@
 A driver (the Faust app, or a plain loop) calls, from one thread at a time:
 
     epoch = engine.open(timeout_s)             1 poll, settle the assignment, collect, prepare; one `now_ms`
-    for batch in epoch.batches:
-        engine.process(batch)                  2 the stage decides; nothing is sent yet
+    batches = epoch.batches
+    while batches:
+        for batch in batches:
+            engine.process(batch)              2 the stage decides
+        batches = engine.next_round(epoch)       what it wrote for stages of this worker, at once (`streams.rounds`)
     engine.close(epoch)                        3 timers, 4 changelog and positions, 5 begin, produce, flush,
                                                6 confirm, 7 offsets, 8 commit, 9 keep the state and advance
 
@@ -17,10 +20,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
 
+from schemas.codec import Codec
 from schemas.errors import EpochLost, PartitionStop, StateInDoubt, Unavailable
-from schemas.records import Record
 from streams.assignment import Assignment
 from streams.checks import Checks
 from streams.client import Client
@@ -31,31 +33,20 @@ from streams.crash_file import CrashFile
 from streams.dead_letters import DeadLetterState, describe, reason_of
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
 from streams.events import EpochUndone, LaneChanged, Listener, RecordSetAside, StageRests, ignore
-from streams.flow import Rests
+from streams.flow import Losses, Rests
 from streams.intake import Intake
 from streams.lanes import Lane
 from streams.opening import Followers, Opener
 from streams.options import EngineOptions
-from streams.poison import KillsProcess, Suspects
+from streams.poison import Suspects
 from streams.readiness import Counters, Readiness
 from streams.restore import Restorer, ThreadRestorer
+from streams.rounds import EPOCHS_AFTER_A_CRASH, Rounds
 from streams.stage import Batch, Message, Stage, TopicPartition, stages_by_source
 from streams.state import EngineState
 from streams.timers import pace
 
 log = logging.getLogger(__name__)
-
-
-class Codec(Protocol):
-    """What the engine needs of `schemas.codec.Codec`."""
-
-    def encode(self, record: Record) -> bytes:
-        """Return the framed bytes of a record."""
-        ...
-
-    def decode(self, value: bytes) -> Record:
-        """Return the record of framed bytes; raises Poison."""
-        ...
 
 
 class Engine:
@@ -88,7 +79,6 @@ class Engine:
             on_event: called for each event, in the engine's thread; must not raise.
         """
         self._client = client
-        self._stages = tuple(stages)
         self._stage_of = stages_by_source(stages)
         self._options = options = options or EngineOptions()
         self._clock = clock
@@ -109,13 +99,14 @@ class Engine:
         parts = (self._assignment, self._intake, self._suspects, self._rests)
         self._cpu = Cpu()
         self._opener = Opener(client, stages, clock, options, *parts, on_event, self._mark, self._cpu)
-        self._closer = Closer(client, codec.encode, clock, options, on_event, self._checks.confirm_clock, self._cpu)
+        confirm, running = self._checks.confirm_clock, lambda: self._assignment.running
+        self._closer = Closer(client, codec.encode, clock, options, on_event, confirm, running, self._cpu)
+        self._rounds = Rounds(stages, self._assignment, self._intake, self._opener, self._closer, self._cpu, options)
         self._epoch: OpenEpoch | None = None
-        self._hold_until_ms = 0
+        self._losses = Losses(options.rest_ms_min, options.rest_ms_max)
         self._counters = Counters()
-        self._readiness = Readiness(
-            stages, self._assignment, self._checks, self._followers, self._opener, self._closer, self._rests
-        )
+        shown = (self._checks, self._followers, self._opener, self._closer, self._rests, self._losses)
+        self._readiness = Readiness(stages, self._assignment, *shown)
 
     # --- life -----------------------------------------------------------------------------------------------
 
@@ -158,14 +149,14 @@ class Engine:
         self._checks.run()
         followed = self._followers.read()
         self._opener.regulate()
-        hold_s = max(0, self._hold_until_ms - self._clock.monotonic_ms()) / 1000
+        hold_s = self._losses.left_ms(self._clock.monotonic_ms()) / 1000
         self._opener.poll(min(timeout_s, hold_s) if hold_s else timeout_s, patient=hold_s > 0)
         metadata = self._client.group_metadata()
         self._readiness.member = metadata.is_member
         self._checks.membership(metadata.is_member)
         if followed:
             self._assignment.settle()
-        if not followed or not metadata.is_member or self._clock.monotonic_ms() < self._hold_until_ms:
+        if not followed or not metadata.is_member or self._losses.left_ms(self._clock.monotonic_ms()):
             return None
         try:
             epoch = self._opener.open(metadata, self._counters.epochs + 1, self._judge)
@@ -197,6 +188,18 @@ class Engine:
         view = epoch.views[lane.stage.name]
         self._guard(epoch, lane, lambda: lane.stage.process(batch, view), (batch,))
 
+    def next_round(self, epoch: OpenEpoch) -> Sequence[Batch]:
+        """Return what was just written for stages of this worker, to be processed next; empty: close the epoch.
+
+        Raises: as `close`; any other failure is kept in the epoch.
+        """
+        if self._suspects or epoch.undelivered or not self._rounds.may(epoch):
+            return ()
+        self._mark(())
+        batches = self._rounds.next(epoch)
+        self._mark(epoch.taken)
+        return batches
+
     def close(self, epoch: OpenEpoch) -> bool:
         """Run timers, commit, and advance; or undo. Returns whether the epoch was committed.
 
@@ -213,6 +216,8 @@ class Engine:
         self._mark(())
         if epoch.failure is None:
             self._cpu.of(COMMITTING, partial(self._closer.transact, epoch))
+        else:
+            self._closer.abort(epoch)
         self._epoch = None
         if epoch.failure is not None:
             self._undo(epoch, epoch.failure)
@@ -225,8 +230,11 @@ class Engine:
         epoch = self.open(timeout_s)
         if epoch is None:
             return None
-        for batch in epoch.batches:
-            self.process(batch)
+        batches: Sequence[Batch] = epoch.batches
+        while batches:
+            for batch in batches:
+                self.process(batch)
+            batches = self.next_round(epoch)
         return self.close(epoch)
 
     def state(self) -> EngineState:
@@ -301,14 +309,16 @@ class Engine:
                 self._suspects.committed(partition, offset)
             if self._crash_file is not None:
                 self._crash_file.committed(partition, offset)
-        for batch in epoch.batches:
+        self._rounds.committed(epoch)
+        for batch in (*epoch.batches, *epoch.handed_over):
             self._dead[batch.topic].committed(batch.partition, len(batch.messages))
         self._rests.through({lane.stage.name for lane in epoch.lanes})
         if epoch.due:
             pace(epoch.due, epoch.now_ms, self._clock.monotonic_ms())
         self._counters.commits += 1
-        self._counters.lost_in_a_row = 0
+        self._losses.in_a_row = 0
         self._opener.size.committed(self._closer.last_ms)
+        self._opener.await_own(epoch.written)
         if epoch.aside is not None:
             self._dead[epoch.aside.partition.topic].set_aside(epoch.aside.partition.partition)
             self._counters.dead += 1
@@ -321,12 +331,16 @@ class Engine:
                 lane.store.undo()
             lane.stage.forget(lane.partition)
         self._intake.give_back(epoch.taken)
+        self._rounds.undone(epoch)
         self._counters.undone += 1
         self._on_event(EpochUndone(type(failure.error).__name__, epoch.sent))
         if epoch.sent:
             self._opener.size.shrink()
-            self._hold()
-        self._judge(failure, alone=len(epoch.taken) == 1)
+            self._losses.lost(self._clock.monotonic_ms())
+        if epoch.handed_over and not isinstance(failure.error, (EpochLost, Unavailable)):
+            log.warning("an epoch failed in a later round and is redone hop by hop: %s", describe(failure.error))
+        else:
+            self._judge(failure, alone=len(epoch.taken) == 1)
 
     def _judge(self, failure: Failure, alone: bool) -> None:
         """Decide what follows from a failure: rest, redo, stop lanes, or look for the record that fails."""
@@ -344,15 +358,6 @@ class Engine:
         else:
             log.warning("looking for the record that fails: %s", describe(error))
             self._suspects.blame(failure.batches, error, alone)
-
-    def _hold(self) -> None:
-        """Wait before the next epoch, longer each time that one is lost in a row; polling goes on."""
-        self._counters.lost_in_a_row += 1
-        if self._counters.lost_in_a_row > 1:
-            wait_ms = min(
-                self._options.rest_ms_max, self._options.rest_ms_min << min(self._counters.lost_in_a_row - 2, 10)
-            )
-            self._hold_until_ms = self._clock.monotonic_ms() + wait_ms
 
     # --- the group's callbacks, and their consequences ----------------------------------------------------------
 
@@ -372,16 +377,9 @@ class Engine:
         self._on_event(LaneChanged(lane.stage.name, lane.partition, lane.status.value, lane.reason))
 
     def _blame_crashes(self, lane: Lane) -> None:
-        """Take records one by one over which former lives of this process died; set one aside that kills alone."""
         for crash in self._crash_file.blamed() if self._crash_file is not None else ():
-            partition = TopicPartition(crash.topic, crash.partition)
-            offset = lane.next.get(partition)
-            if offset is not None and offset < crash.until:
-                log.warning("%s-%d: taken one by one, the process died over it %d times", *partition, crash.count)
-                self._suspects.suspect(partition, 1, crash.until, crashed=True)
-                if crash.kills and offset == crash.first:
-                    error = KillsProcess("the process died or hung each time this record was processed")
-                    self._suspects.condemn(partition, offset, error)
+            self._rounds.rest(EPOCHS_AFTER_A_CRASH)
+            self._suspects.after_crash(crash, lane.next.get(TopicPartition(crash.topic, crash.partition)))
 
 
 def _unmarked(_: Sequence[Batch]) -> None:

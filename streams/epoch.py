@@ -1,7 +1,7 @@
 """One epoch: what it took, what it wrote, and what a running stage may see of it.
 
-Nothing is sent while stages run: an epoch that fails before its transaction begins costs no abort, and the
-transaction itself holds nothing but I/O.
+Nothing is sent while the stages of its first round run: an epoch that fails there costs no abort. What they wrote for
+stages of the same worker begins the transaction (`streams.rounds`); otherwise that holds nothing but I/O.
 """
 
 from __future__ import annotations
@@ -97,9 +97,20 @@ class OpenEpoch:
     #: Every lane that the epoch touches, with or without records.
     lanes: dict[Lane, None] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
+    #: The partitions to which the transaction has written, and the last offset where it was noted.
+    written: set[tuple[str, int]] = field(default_factory=set)
+    last_appended: dict[tuple[str, int], int] = field(default_factory=dict)
+    #: Batches of later rounds (`streams.rounds`), and partitions whose records wait for their consumer.
+    handed_over: list[Batch] = field(default_factory=list)
+    rounds: int = 1
+    left_behind: set[tuple[str, int]] = field(default_factory=set)
+    #: How many of `outputs` the transaction holds already.
+    produced: int = 0
     failure: Failure | None = None
-    #: The transaction has begun: a failure has to abort it.
+    #: The transaction was to begin: a failure is one of the cluster's, and has cost time.
     sent: bool = False
+    #: It has begun: a failure has to abort it.
+    begun: bool = False
     #: What is to be told once a condemned record's epoch is committed.
     aside: RecordSetAside | None = None
     #: Batches not yet delivered: closing before all are is a fault of the driver.
@@ -119,6 +130,15 @@ class OpenEpoch:
         """How many records the epoch took."""
         return sum(len(batch.messages) for batch in self.taken)
 
+    @property
+    def processed(self) -> int:
+        """How many records its stages processed: those taken and those handed over."""
+        return self.records + sum(len(batch.messages) for batch in self.handed_over)
+
+    def unsent(self) -> list[Output]:
+        """Return what was emitted and is not in the transaction yet."""
+        return self.outputs[self.produced :] if self.produced else self.outputs
+
     def fail(self, failure: Failure) -> None:
         """Remember the first failure; what comes after it is its consequence."""
         if self.failure is None:
@@ -129,7 +149,8 @@ class OpenEpoch:
 
         So every epoch carries offsets, also one that only a timer opened: without them Kafka does not fence it.
         """
-        offsets = {TopicPartition(b.topic, b.partition): b.messages[-1].offset + 1 for b in self.taken}
+        batches = (*self.taken, *self.handed_over)
+        offsets = {TopicPartition(b.topic, b.partition): b.messages[-1].offset + 1 for b in batches}
         for lane in self.lanes:
             if not any(source in offsets for source in lane.sources):
                 offsets.update(lane.next)

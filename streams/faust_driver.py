@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -162,26 +162,30 @@ class EngineDriver:
             await asyncio.sleep(RETRY_S)
             return
         watchdog.disarm()
-        if epoch is not None:
-            await self._deliver(epoch)
-            await self._in_thread(engine.close, epoch)
+        if epoch is None:
+            return
+        batches: Sequence[Batch] = epoch.batches
+        while batches:
+            await self._deliver(epoch, batches)
+            batches = await self._in_thread(engine.next_round, epoch)
+        await self._in_thread(engine.close, epoch)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     # --- delivery --------------------------------------------------------------------------------------------
 
-    async def _deliver(self, epoch: OpenEpoch) -> None:
-        """Hand each batch to its agent and wait until all are processed."""
+    async def _deliver(self, epoch: OpenEpoch, batches: Sequence[Batch]) -> None:
+        """Hand each batch of a round to its agent and wait until all are processed."""
         app, watchdog = self._app, self._watchdog
-        if not epoch.batches or app is None or watchdog is None:
+        if app is None or watchdog is None:
             return
-        self._left = len(epoch.batches)
+        self._left = len(batches)
         self._delivered = asyncio.get_running_loop().create_future()
         watchdog.arm(f"processing of epoch {epoch.number}", PROCESSING_S)
         try:
-            await self._introduce({TP(batch.topic, batch.partition) for batch in epoch.batches})
-            for batch in epoch.batches:
+            await self._introduce({TP(batch.topic, batch.partition) for batch in batches})
+            for batch in batches:
                 await app.topics.on_message(self._message(app, epoch, batch))
             await self._delivered
         finally:

@@ -120,6 +120,26 @@ class EpochSize:
             self.records = min(self.records * 2, self._most)
 
 
+class Losses:
+    """Epochs lost one after the other, and the wait before the next one: longer each time, polling goes on."""
+
+    def __init__(self, min_ms: int, max_ms: int) -> None:
+        self._min_ms = min_ms
+        self._max_ms = max_ms
+        self._until_ms = 0
+        self.in_a_row = 0
+
+    def lost(self, now_ms: int) -> None:
+        """One more; the first of a row is redone at once."""
+        self.in_a_row += 1
+        if self.in_a_row > 1:
+            self._until_ms = now_ms + min(self._max_ms, self._min_ms << min(self.in_a_row - 2, 10))
+
+    def left_ms(self, now_ms: int) -> int:
+        """Return how long is to be waited yet."""
+        return max(0, self._until_ms - now_ms)
+
+
 class Pauses:
     """What is paused at the client, told to it only when it changes."""
 

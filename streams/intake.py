@@ -30,8 +30,9 @@ class Intake:
         self._queues.pop(partition, None)
         self._fetched.pop(partition, None)
 
-    def add(self, messages: Iterable[Message]) -> None:
-        """Queue what was fetched; runs of one partition cost one look-up."""
+    def add(self, messages: Iterable[Message]) -> set[tuple[str, int]]:
+        """Queue what was fetched; runs of one partition cost one look-up. Returns the partitions it came from."""
+        came: set[_Key] = set()
         key: _Key | None = None
         queue: list[Message] | None = None
         fetched = self._fetched
@@ -41,6 +42,7 @@ class Intake:
                 if queue is not None and key is not None:
                     fetched[key] = at
                 key = (message.topic, message.partition)
+                came.add(key)
                 queue = self._queues.get(key)
                 at = fetched.get(key, 0)
             if queue is not None and message.offset >= at:
@@ -48,6 +50,12 @@ class Intake:
                 at = message.offset + 1
         if queue is not None and key is not None:
             fetched[key] = at
+        return came
+
+    def skip(self, key: _Key, offset: int) -> None:
+        """Take nothing below `offset` of a partition any more; nothing of it waits."""
+        if key in self._fetched:
+            self._fetched[key] = max(self._fetched[key], offset)
 
     def head(self, partition: TopicPartition) -> Message | None:
         """Return the next record of a partition without taking it."""

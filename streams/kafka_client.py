@@ -116,8 +116,15 @@ class KafkaClient:
         self._producer.begin()
 
     def produce(
-        self, topic: str, value: bytes | None, key: bytes | None, partition: int | None, headers: Headers
-    ) -> None:
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int | None,
+        headers: Headers,
+        *,
+        noted: bool = False,
+    ) -> int:
         """See the seam."""
         size = (len(value) if value else 0) + (len(key) if key else 0)
         if headers or size > self._least_limit:
@@ -125,7 +132,8 @@ class KafkaClient:
         if partition is None:
             count = self._counts.get(topic)
             partition = partition_of(key, count) if count and key is not None else self._place(topic, key)
-        self._producer.produce(self._full_names[topic], value, key, partition, headers)
+        self._producer.produce(self._full_names[topic], value, key, partition, headers, noted)
+        return partition
 
     def _check_size(self, topic: str, size: int) -> None:
         """A record that the broker refuses inside a transaction costs two aborts; refuse it here."""
@@ -140,9 +148,10 @@ class KafkaClient:
             self._counts[topic] = count  # pinned: it never changes
         return partition_of(key, count) if key is not None else -1
 
-    def flush(self) -> None:
+    def flush(self) -> dict[tuple[str, int], list[int]]:
         """See the seam; the clock of the in-doubt policy is looked at here."""
-        self._producer.flush()
+        offsets = self._producer.flush()
+        return {(self._names.plain(topic), partition): numbers for (topic, partition), numbers in offsets.items()}
 
     def send_offsets(self, offsets: Mapping[TopicPartition, int], metadata: GroupMetadata) -> None:
         """See the seam."""

@@ -61,6 +61,9 @@ class KafkaProducer:
         self._gave_up_slow = False
         self._dead: LeadflowError | None = None
         self.refused: dict[str, str] = {}
+        #: Topics of which a record of this transaction reports its delivery: a report of each would cost 1 us a record.
+        self._told: set[str] = set()
+        self._noted: dict[tuple[str, int], list[int]] = {}
         self._began_ms, self._stamp_ms = 0, 0
         #: Our clock and the broker's append time of a record of the last flushed epoch, ms UTC.
         self.clock_sample: tuple[int, int] | None = None
@@ -76,6 +79,8 @@ class KafkaProducer:
         if (cause := self._renewal_cause()) is not None:
             self._renew(cause)
         self.refused.clear()
+        self._told.clear()
+        self._noted = {}
         try:
             self._handle.begin_transaction()
         except KafkaException as problem:
@@ -83,21 +88,33 @@ class KafkaProducer:
         self._began = time.monotonic()
         self._began_ms, self._stamp_ms = time.time_ns() // 1_000_000, 0
 
-    def produce(self, topic: str, value: bytes | None, key: bytes | None, partition: int, headers: Headers) -> None:
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int,
+        headers: Headers,
+        noted: bool,
+    ) -> None:
         """Queue a record. Raises EpochLost when it cannot be queued."""
         try:
-            if headers:
+            if noted or topic not in self._told:
+                self._told.add(topic)
+                report = self._on_noted if noted else self._on_delivery
+                self.send(topic, value, key, partition, headers=list(headers), on_delivery=report)
+            elif headers:
                 self.send(topic, value, key, partition, headers=list(headers))
             else:
                 self.send(topic, value, key, partition)
         except BufferError:
             self._wait_for_room()
-            self.produce(topic, value, key, partition, headers)
+            self.produce(topic, value, key, partition, headers, noted)
         except KafkaException as problem:
             raise self._not_committed(problem.args[0], f"produce to {topic}") from None
 
-    def flush(self) -> None:
-        """Wait for all acknowledgements; give up an epoch that is slow by then (rule 2)."""
+    def flush(self) -> dict[tuple[str, int], list[int]]:
+        """Wait for all acknowledgements; give up an epoch that is slow by then (rule 2). Returns the noted offsets."""
         self._watchdog.arm("flush", self._settings.deadline_ms / 1000)
         left = self._serve("flush", lambda: self._handle.flush(self._settings.deadline_ms / 2000))
         self._raise_if_dead()
@@ -111,6 +128,8 @@ class KafkaProducer:
         if self._stale == "connection":
             raise self._lost("connection", "the connection broke during the epoch")
         self._give_up_slow()
+        noted, self._noted = self._noted, {}
+        return noted
 
     def send_offsets(self, offsets: Mapping[Any, int], prefix: str, metadata: GroupMetadata) -> None:
         """Put the offsets into the transaction. librdkafka may block here for ever: the watchdog is armed."""
@@ -179,9 +198,7 @@ class KafkaProducer:
     def _renew(self, cause: Cause) -> None:
         if self._ready or self._handle is None:
             self._drop()
-            self._handle = Producer(
-                {**self._options, "error_cb": self._on_error, "on_delivery": self._on_delivery}, logger=log
-            )
+            self._handle = Producer({**self._options, "error_cb": self._on_error}, logger=log)
         self._stale = cause
         self._watchdog.arm("init_transactions", 4 * INIT_TIMEOUT_S)
         try:
@@ -224,6 +241,11 @@ class KafkaProducer:
                 self._stamp_ms = stamp_ms if kind == TIMESTAMP_LOG_APPEND_TIME else 0
         elif error.code() != KafkaError._PURGE_QUEUE:
             self.refused[message.topic()] = error.name()
+
+    def _on_noted(self, error: KafkaError | None, message: Any) -> None:
+        self._on_delivery(error, message)
+        if error is None and message.offset() >= 0:
+            self._noted.setdefault((message.topic(), message.partition()), []).append(message.offset())
 
     # --- ends ------------------------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class MemoryClient:
         self._wait = wait
         self._epoch = broker.init_producer(name)
         self._begun = self._renew = False
+        self._noted: dict[tuple[str, int], list[int]] = {}
         self._member: Member | None = None
         self._fenced = False
         self._metadata = _NOBODY
@@ -187,25 +188,37 @@ class MemoryClient:
         if self._renew:
             self._epoch = self._broker.init_producer(self._name)
             self._renew = False
-        self._begun = True
+        self._begun, self._noted = True, {}
         self.on_step("begin", "after")
 
     def produce(
-        self, topic: str, value: bytes | None, key: bytes | None, partition: int | None, headers: Headers
-    ) -> None:
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int | None,
+        headers: Headers,
+        *,
+        noted: bool = False,
+    ) -> int:
         """Write at once: other readers must not see it before the commit anyway."""
         self.on_step("produce", "before")
         self._check_begun()
         log = self._broker.place(topic, key, partition)
-        self._broker.append(self._name, self._epoch, log, key, value, headers)
+        offset = self._broker.append(self._name, self._epoch, log, key, value, headers)
+        if noted:
+            self._noted.setdefault((topic, log.partition.partition), []).append(offset)
         self._sample = (self._clock.real_ms(), self._broker.now_ms())
         self.on_step("produce", "after")
+        return log.partition.partition
 
-    def flush(self) -> None:
+    def flush(self) -> dict[tuple[str, int], list[int]]:
         """Nothing is queued here."""
         self.on_step("flush", "before")
         self._check_begun()
+        noted, self._noted = self._noted, {}
         self.on_step("flush", "after")
+        return noted
 
     def send_offsets(self, offsets: Mapping[TopicPartition, int], metadata: GroupMetadata) -> None:
         """Put offsets into the transaction, as the member that `metadata` names."""

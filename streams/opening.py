@@ -113,6 +113,8 @@ class Opener:
         self._depth = {topic: depth for depth, stage in enumerate(stages) for topic in stage.sources}
         self._weigh_at_ms = 0
         self._suspects_turn = False
+        #: Partitions of ours to which the last epoch wrote, until something came from them.
+        self._own: set[tuple[str, int]] = set()
         #: Stages held back, with the later stage they wait for; for readers of the state.
         self.held: dict[str, str] = {}
         #: Offsets waiting by running source partition; for readers of the state.
@@ -183,6 +185,7 @@ class Opener:
         """
         room = max(1, self.size.records - self._intake.ready(self._may_take))
         found = self._fetch(room, timeout_s if patient else self._patience_s(timeout_s))
+        found += self._fetch_own(room - found)
         if not self._options.linger_from_records <= found < room:
             return
         until_ms = self._clock.monotonic_ms() + self._options.linger_ms_max
@@ -199,8 +202,29 @@ class Opener:
             self._assignment.stop_partition(gone.partition, str(gone))
             return 0
         if messages:
-            self._intake.add(messages)
+            self._own -= self._intake.add(messages)
         return len(messages)
+
+    def await_own(self, written: set[tuple[str, int]]) -> None:
+        """Wait in the next `poll` for what a committed epoch wrote to partitions of this worker that may run.
+
+        It is in the log, but reaches the consumer some milliseconds later. An epoch opened at once would go without it,
+        so that a hop takes two; and its transaction would begin while the broker still writes the last one's markers,
+        which librdkafka answers with a wait of 20 ms (engine.md, section 5).
+        """
+        lanes = self._assignment.lane_of
+        self._own = {place for place in written if place in lanes and self._may_take_alone(TopicPartition(*place))}
+
+    def _fetch_own(self, room: int) -> int:
+        """Fetch until something came from each partition awaited, or the time for it is over; return how much came."""
+        found, until_ms = 0, self._clock.monotonic_ms() + self._options.own_output_ms_max
+        for _ in range(_LINGER_POLLS_MAX):
+            left_ms = until_ms - self._clock.monotonic_ms()
+            if not self._own or found >= room or left_ms <= 0:
+                break
+            found += self._fetch(room - found, left_ms / 1000)
+        self._own = set()
+        return found
 
     def _patience_s(self, timeout_s: float) -> float:
         if self._intake.ready(self._may_take_alone) or self._fresh_lanes():
@@ -268,6 +292,16 @@ class Opener:
             self._let_in(epoch, [lane])
             return epoch
         return None
+
+    def may_run(self) -> frozenset[str]:
+        """Return the names of the stages that may run now."""
+        return frozenset(stage.name for stage in self._stages if self._may_run(stage.name))
+
+    def let_in(self, epoch: OpenEpoch, batches: Iterable[Batch]) -> None:
+        """Let the stages of more batches into an open epoch; these are to be delivered as well."""
+        lane_of = self._assignment.lane_of
+        self._let_in(epoch, [lane_of[TopicPartition(*batch[:2])] for batch in batches])
+        epoch.undelivered.update((batch.topic, batch.partition) for batch in batches)
 
     def _let_in(self, epoch: OpenEpoch, lanes: Iterable[Lane]) -> None:
         for lane in lanes:

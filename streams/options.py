@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 
 from streams.dead_letters import DeadLetterLimits
 
+_MAY_BE_ZERO = ("linger_ms_max", "handed_over_records_max")
+
 
 @dataclass(frozen=True)
 class EngineOptions:
@@ -18,6 +20,11 @@ class EngineOptions:
     linger_ms_max: int = 5
     #: Fewer records than this are not worth a wait: a quiet worker answers at once.
     linger_from_records: int = 20
+    #: Longest wait for what the last epoch wrote for this worker itself, so that each hop takes one epoch.
+    own_output_ms_max: int = 10
+    #: An epoch that took at most so many records hands over what it wrote to stages of this worker (`streams.rounds`);
+    #: 0 = never. More at once gain nothing by it, and each offset has to be told.
+    handed_over_records_max: int = 256
     #: An upstream stage rests while a downstream one has more than this many full epochs waiting.
     backlog_epochs: int = 2
     #: A `prepare` that takes longer is reported; the stage's own clients must have shorter time-outs.
@@ -44,7 +51,7 @@ class EngineOptions:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, int) and value < (0 if item.name == "linger_ms_max" else 1):
+            if isinstance(value, int) and value < (0 if item.name in _MAY_BE_ZERO else 1):
                 raise ValueError(f"{item.name} must be above 0, not {value}")
         if self.rest_ms_min > self.rest_ms_max:
             raise ValueError(f"rest_ms_min must be at most rest_ms_max, not {self.rest_ms_min} > {self.rest_ms_max}")

@@ -6,11 +6,15 @@ until one record fails in an epoch of its own. That record is condemned; the par
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from schemas.errors import Poison
+from streams.crash_file import Crashes
 from streams.stage import Batch, TopicPartition
+
+log = logging.getLogger(__name__)
 
 
 class KillsProcess(Poison):
@@ -66,6 +70,19 @@ class Suspects:
         """The record at this offset is to be set aside."""
         self._condemned[partition] = (offset, error)
         self.suspect(partition, 1, offset + 1)
+
+    def after_crash(self, crash: Crashes, at: int | None) -> None:
+        """Take records one by one over which former lives of this process died; set one aside that kills alone.
+
+        `at` is the next offset of the crash's partition; None: not ours.
+        """
+        if at is None or at >= crash.until:
+            return
+        partition = TopicPartition(crash.topic, crash.partition)
+        log.warning("%s-%d: taken one by one, the process died over it %d times", *partition, crash.count)
+        self.suspect(partition, 1, crash.until, crashed=True)
+        if crash.kills and at == crash.first:
+            self.condemn(partition, at, KillsProcess("the process died or hung each time this record was processed"))
 
     def blame(self, batches: Sequence[Batch], error: Exception, alone: bool) -> None:
         """Draw the consequence of an epoch that failed over these batches; `alone`: it held nothing else."""

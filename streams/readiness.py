@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from streams.assignment import Assignment
 from streams.checks import Checks
 from streams.closing import Closer
-from streams.flow import Rests
+from streams.flow import Losses, Rests
 from streams.lanes import Lane
 from streams.opening import Followers, Opener
 from streams.stage import Stage
@@ -23,7 +23,6 @@ class Counters:
     commits: int = 0
     undone: int = 0
     dead: int = 0
-    lost_in_a_row: int = 0
 
 
 class Readiness:
@@ -38,6 +37,7 @@ class Readiness:
         opener: Opener,
         closer: Closer,
         rests: Rests,
+        losses: Losses,
     ) -> None:
         self._stages = tuple(stages)
         self._assignment = assignment
@@ -46,6 +46,7 @@ class Readiness:
         self._opener = opener
         self._closer = closer
         self._rests = rests
+        self._losses = losses
         #: Whether the group counted us in at the last poll.
         self.member = False
 
@@ -91,8 +92,8 @@ class Readiness:
                 yield f"{lane.stage.name}-{lane.partition} {lane.status.value} {lane.reason}".rstrip()
         for stage, reason in resting.items():
             yield f"{stage} rests: {reason}"
-        if counters.lost_in_a_row > 1:
-            yield f"{counters.lost_in_a_row} epochs were lost one after the other"
+        if self._losses.in_a_row > 1:
+            yield f"{self._losses.in_a_row} epochs were lost one after the other"
 
 
 def _progress(lane: Lane) -> RestoreProgress | None:

@@ -104,6 +104,8 @@ class Stage:
     name: str = ""
     sources: tuple[str, ...] = ()
     tables: Mapping[str, type[AvroRecord]] = {}
+    #: Whether `prepare` waits for something outside; if not, records may reach it inside an open transaction.
+    reaches_out: bool = False
 
     @property
     def waits(self) -> str | None:

@@ -51,6 +51,7 @@ class DedupStage(Stage):
 
     name = "dedup"
     sources = (RECEIVED,)
+    reaches_out = True
 
     def __init__(
         self,

@@ -67,18 +67,27 @@ class Doomed(KafkaClient):
         super().begin()
 
     def produce(
-        self, topic: str, value: bytes | None, key: bytes | None, partition: int | None, headers: Headers
-    ) -> None:
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int | None,
+        headers: Headers,
+        *,
+        noted: bool = False,
+    ) -> int:
         """See the seam. The broker has the record before the process is struck: an open transaction is left."""
-        super().produce(topic, value, key, partition, headers)
+        placed = super().produce(topic, value, key, partition, headers, noted=noted)
         if self._armed("produced"):
             super().flush()
             self._after("produced")
+        return placed
 
-    def flush(self) -> None:
+    def flush(self) -> dict[tuple[str, int], list[int]]:
         """See the seam."""
-        super().flush()
+        offsets = super().flush()
         self._after("flushed")
+        return offsets
 
     def send_offsets(self, offsets: Mapping[TopicPartition, int], metadata: GroupMetadata) -> None:
         """See the seam."""

@@ -31,7 +31,7 @@ from streams.events import Listener
 from streams.memory_client import MemoryClient
 from streams.options import EngineOptions
 from streams.restore import RestoreJob, StepRestorer
-from streams.stage import Message, Stage
+from streams.stage import Batch, Message, Stage
 
 CODEC: Final = Codec(extra={OLDER_ID: older_schema()})
 HASHES: Final = Hashes(b"a key that is made up")
@@ -135,6 +135,7 @@ class Process:
         #: Whether it has slept beyond its session, until an epoch of it ends one way or the other.
         self.woken = False
         self.epoch: OpenEpoch | None = None
+        self.round: Sequence[Batch] = ()
         self.errands: list[Callable[[], None]] = []
 
         def told(step: str, when: str) -> None:
@@ -148,6 +149,7 @@ class Process:
             kept_state_ms=setup.kept_state_ms,
             rest_ms_max=400,
             check_every_ms=1_000,
+            handed_over_records_max=setup.handed_over_records_max,
         )
         self.engine = Engine(
             self.client,
@@ -188,15 +190,19 @@ class Process:
         )
 
     def step(self) -> None:
-        """Open an epoch, hand over one batch, or close: whatever comes next."""
+        """Open an epoch, process one batch, begin another round, or close: whatever comes next."""
         self.running = "engine"
         epoch = self.epoch
         if epoch is None:
             self.epoch = self.engine.open(0)
+            self.round = self.epoch.batches if self.epoch is not None else ()
             return
-        batch = next((b for b in epoch.batches if (b.topic, b.partition) in epoch.undelivered), None)
+        batch = next((b for b in self.round if (b.topic, b.partition) in epoch.undelivered), None)
         if batch is not None:
             self.engine.process(batch)
+            return
+        self.round = self.engine.next_round(epoch)
+        if self.round:
             return
         self.epoch = None
         self.engine.close(epoch)

@@ -18,6 +18,7 @@ from streams.lanes import KeptState
 from streams.memory_broker import MemoryBroker
 from streams.memory_client import MemoryClient
 from streams.memory_group import MemoryGroup
+from streams.rounds import Rounds
 from streams.stage import TopicPartition
 from streams.stores import Store
 
@@ -64,10 +65,17 @@ def offsets_always(switches: Switches) -> None:
     send = MemoryClient.send_offsets
 
     def moved(self: OpenEpoch) -> dict[TopicPartition, int]:
-        return {TopicPartition(b.topic, b.partition): b.messages[-1].offset + 1 for b in self.taken}
+        return {
+            TopicPartition(b.topic, b.partition): b.messages[-1].offset + 1 for b in (*self.taken, *self.handed_over)
+        }
 
     switches.set(OpenEpoch, "offsets", moved)
     switches.set(MemoryClient, "send_offsets", lambda self, offsets, of: send(self, offsets, of) if offsets else None)
+
+
+def following(switches: Switches) -> None:
+    """A record is handed over wherever it stands, and its offset is committed over whatever lies before it."""
+    switches.set(Rounds, "_follows", lambda *_: True)
 
 
 def positions(switches: Switches) -> None:

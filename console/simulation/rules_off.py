@@ -45,11 +45,12 @@ RULES: Final[tuple[Rule, ...]] = (
         "generation-fence", "step 7", "offsets of an old generation are refused", engine.generation_fence, "zombies", 4
     ),
     Rule("metadata-at-poll", "step 1", "membership is that of the poll", engine.metadata_at_poll, "zombies", 4),
+    Rule("following", "step 2", "a later round takes only what follows", engine.following, "fair", 0),
     Rule("positions", "step 4", "each epoch notes its positions", engine.positions, "crashes", 0),
     Rule(
         "changelog", "step 4", "changes are committed with their offsets", engine.changelog_with_offsets, "crashes", 0
     ),
-    Rule("stable-offsets", "restore", "wait for pending offsets first", engine.stable_offsets, "zombies", 51),
+    Rule("stable-offsets", "restore", "wait for pending offsets first", engine.stable_offsets, "crashes", 1),
     Rule("kept-read-on", "restore", "kept state is read on", engine.kept_read_on, "zombies", 0),
     Rule("position-check", "restore", "state must be where the offsets are", engine.position_check, "zombies", 0),
 )

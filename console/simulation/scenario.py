@@ -97,6 +97,7 @@ class Setup:
     turns: int
     start_ms: int
     chain: int
+    handed_over_records_max: int
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ class Scenario:
             turns=leads * chance.choice((6, 10, 15)),
             start_ms=1_767_225_600_000 + chance.randrange(365 * 24 * 3_600) * 1_000,  # some second of 2026
             chain=self.seed // SEEDS_A_CHAIN,
+            handed_over_records_max=chance.choice((0, 256, 256, 256)),
         )
 
     def command(self) -> str:

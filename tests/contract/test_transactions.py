@@ -60,6 +60,22 @@ def test_markers_take_an_offset(seam: Seam) -> None:
     assert seam.seen("out") == [b"a", b"c"]
 
 
+def test_offsets_of_noted_records_are_told_in_order(seam: Seam) -> None:
+    """out-0:  a C x y z  -> the noted ones of the second transaction are at 2 and 4."""
+    client = seam.client()
+    seam.join_at_start(client)
+    commit(client, b"a")
+    client.begin()
+    places = [client.produce("out", value, b"k", 0, (), noted=value != b"y") for value in (b"x", b"y", b"z")]
+    assert places == [0, 0, 0]
+    assert client.flush() == {("out", 0): [2, 4]}
+    client.produce("out", b"later", b"k", 0, (), noted=True)
+    assert client.flush() == {("out", 0): [5]}
+    client.send_offsets({IN_0: 1}, client.group_metadata())
+    client.commit()
+    assert seam.seen("out") == [b"a", b"x", b"y", b"z", b"later"]
+
+
 def test_keys_are_placed_by_murmur2(seam: Seam) -> None:
     client = seam.client()
     seam.join_at_start(client)

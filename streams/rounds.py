@@ -1,0 +1,146 @@
+"""Rounds: what an epoch wrote for stages of the same worker is handed to them at once, within the same transaction.
+
+A lead whose partitions belong to one worker so passes all its stages in one epoch instead of one a hop. To the
+cluster it is the same: the record is in the log, its consumer's offset is committed with it, and it stands before any
+other reader once the transaction is committed. It is only not waited for.
+
+That holds for a partition while nothing can lie between what was taken of it and the record just written: committing
+its offset would skip that. The record must stand at the next offset to be taken, or behind one offset that is known
+to be the end of our own last transaction there, because the record before it is ours and was taken as well, and Kafka
+lets no transaction of ours write before all ends of the last one are written. Anything else waits for its consumer.
+Decision 0011.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from streams.assignment import Assignment
+from streams.closing import Appended, Closer, Place
+from streams.cpu import COMMITTING, Cpu
+from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, Output
+from streams.intake import Intake
+from streams.lanes import Lane
+from streams.opening import Opener
+from streams.options import EngineOptions
+from streams.stage import Batch, Message, Stage, TopicPartition
+
+#: More than the stages of a lead's way, because a declined offer goes to its next owner.
+ROUNDS_MAX = 8
+#: Epochs that go without after a failure in a later round: the record behind it is to be met as a committed one.
+PLAIN_EPOCHS = 16
+#: The same after a death in an epoch: a record that kills is to be met, and marked, as a committed one.
+EPOCHS_AFTER_A_CRASH = 1000
+
+
+class Rounds:
+    """Chooses what is handed over, and remembers where this worker's own records end."""
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        assignment: Assignment,
+        intake: Intake,
+        opener: Opener,
+        closer: Closer,
+        cpu: Cpu,
+        options: EngineOptions,
+    ) -> None:
+        """Put the parts together."""
+        self._assignment = assignment
+        self._intake = intake
+        self._opener = opener
+        self._closer = closer
+        self._cpu = cpu
+        self._records_max = options.handed_over_records_max
+        #: What is left of the time of an epoch must do for its end.
+        self._open_ms_max = options.epoch_slow_ms // 4
+        #: Sources of the stages that can take records inside a transaction.
+        self._takers = frozenset(topic for stage in stages if not stage.reaches_out for topic in stage.sources)
+        self._last: dict[Place, int] = {}
+        self._plain = 0
+
+    def next(self, epoch: OpenEpoch) -> Sequence[Batch]:
+        """Put what was emitted into the transaction; return what of it is to be processed now, prepared and let in.
+
+        Empty: nothing can be handed over, or the epoch has failed.
+        """
+        appended = self._cpu.of(COMMITTING, partial(self._closer.send_round, epoch, self._takers))
+        batches = self._following(epoch, appended)
+        epoch.handed_over += batches
+        epoch.rounds += 1
+        self._opener.let_in(epoch, batches)
+        self._prepare(epoch, batches)
+        return batches if epoch.failure is None else ()
+
+    def _prepare(self, epoch: OpenEpoch, batches: Sequence[Batch]) -> None:
+        by_stage: dict[Stage, list[Batch]] = {}
+        for batch in batches:
+            by_stage.setdefault(self._lane(batch[:2]).stage, []).append(batch)
+        for stage, own in by_stage.items():
+            try:
+                self._cpu.of(stage.name, partial(stage.prepare, own))
+            except ENDS_PROCESS:
+                raise
+            except Exception as error:
+                epoch.fail(Failure(error, tuple(self._lane(batch[:2]) for batch in own), tuple(own)))
+                return
+
+    def _lane(self, place: Place) -> Lane:
+        return self._assignment.lane_of[TopicPartition(*place)]
+
+    def may(self, epoch: OpenEpoch) -> bool:
+        """Whether the epoch is small, sound and quick enough, and wrote something since its last round."""
+        return (
+            self._plain == 0
+            and epoch.failure is None
+            and epoch.set_aside is None
+            and epoch.rounds < ROUNDS_MAX
+            and epoch.records <= self._records_max
+            and self._closer.open_ms(epoch) < self._open_ms_max
+            and any(output[0] in self._takers for output in epoch.unsent())
+        )
+
+    def _following(self, epoch: OpenEpoch, appended: Appended) -> list[Batch]:
+        """Return what can be handed over of the records just appended, one batch a partition; may be empty."""
+        offsets, may_run = epoch.offsets(), self._opener.may_run()
+        found: list[Batch] = []
+        for place, records in appended.items():
+            partition = TopicPartition(*place)
+            lane = self._assignment.lane_of.get(partition)
+            if lane is None or lane.fresh or lane.stage.name not in may_run or place in epoch.left_behind:
+                continue
+            if self._follows(place, offsets.get(partition, lane.next[partition]), records):
+                messages = [_message(place, offset, output, epoch.now_ms) for offset, output in records]
+                found.append(Batch(*place, messages))
+        epoch.left_behind.update(appended.keys() - {batch[:2] for batch in found})
+        return found
+
+    def _follows(self, place: Place, at: int, records: Sequence[tuple[int, Output]]) -> bool:
+        first = records[0][0]
+        own_end_between = first == at + 1 and self._last.get(place) == at - 1
+        return (first == at or own_end_between) and records[-1][0] == first + len(records) - 1
+
+    def committed(self, epoch: OpenEpoch) -> None:
+        """Remember where our records end now; the consumer's copies of what was handed over are not taken again."""
+        for batch in epoch.handed_over:
+            self._intake.skip((batch.topic, batch.partition), batch.messages[-1].offset + 1)
+        for place in epoch.written:
+            self._last.pop(place, None)
+        self._last.update(epoch.last_appended)
+        self._plain = max(0, self._plain - 1)
+
+    def undone(self, epoch: OpenEpoch) -> None:
+        """Do without for a while after an epoch that failed in a later round."""
+        if epoch.handed_over:
+            self.rest(PLAIN_EPOCHS)
+
+    def rest(self, epochs: int) -> None:
+        """Hand nothing over for that many committed epochs."""
+        self._plain = max(self._plain, epochs)
+
+
+def _message(place: Place, offset: int, output: Output, now_ms: int) -> Message:
+    _, value, key, _, headers = output
+    return Message(*place, offset, now_ms, key, value, tuple(headers))
