@@ -36,7 +36,8 @@ class Notes:
         self._say(text)
 
     def __str__(self) -> str:
-        return f"[{'; '.join(self._said)}]"
+        """Return it as the end of a message; nothing when nothing was said."""
+        return f" [{'; '.join(self._said)}]" if self._said else ""
 
 
 def told(error: Exception) -> str:
@@ -77,7 +78,7 @@ def run(fault: Fault, folder: Path, say: Callable[[str], None]) -> Outcome:
     except NotHere as missing:
         outcome = _without(fault, "not run", str(missing), began)
     except Exception as error:  # a run of many faults goes on with the next one, whatever this one has met
-        return _without(fault, "FAILED", f"{told(error)} {notes} (everything is kept in {folder})", began)
+        return _without(fault, "FAILED", f"{told(error)}{notes} (everything is kept in {folder})", began)
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         raise

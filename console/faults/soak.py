@@ -92,7 +92,7 @@ class Soak:
             self._keep()
             self._soak()
         except Exception as error:  # whatever it was, the seed and what came before must be told
-            self.soaked.verdict, self.soaked.judged = "FAILED", f"at {self.soaked.on}: {told(error)} {self._notes}"
+            self.soaked.verdict, self.soaked.judged = "FAILED", f"at {self.soaked.on}: {told(error)}{self._notes}"
         finally:
             with contextlib.suppress(FaultFailed):  # if keeping is what failed, that was told above
                 self._keep()
@@ -106,19 +106,21 @@ class Soak:
             Load(here.way, RATE, lambda: watch.ended) as load,
         ):
             trial = Trial(here, load, watch)
-            trial.warm_up()
-            self._note(trial)
-            while self.soaked.seconds < self.soaked.minutes * 60:
-                self._strike(trial)
-            self._tell(
-                f"{self.soaked.seconds:4.0f} s  no more faults; waiting until all {load.sent:,} leads have ended"
-            )
-            self.soaked.on = "the end, when all leads must have ended and be exact"
-            trial.drain()
-            self._tell(f"{self._gone_s():4.0f} s  the auditor reads everything")
-            self.soaked.judged = trial.judge()
-            self.soaked.verdict = "exact"
-            self._note(trial)
+            try:
+                self._under_load(trial)
+            finally:
+                self._note(trial)
+
+    def _under_load(self, trial: Trial) -> None:
+        trial.warm_up()
+        while self._gone_s() < self.soaked.minutes * 60:
+            self._strike(trial)
+        self._tell(f"{self._gone_s():4.0f} s  no more faults; all {trial.load.sent:,} leads come to their end")
+        self.soaked.on = "the end, when all leads must have ended and be exact"
+        trial.drain()
+        self._tell(f"{self._gone_s():4.0f} s  the auditor reads everything")
+        self.soaked.judged = trial.judge()
+        self.soaked.verdict = "exact"
 
     def _strike(self, trial: Trial) -> None:
         """Bring one fault about, wait until all has recovered, and be quiet for a while."""
@@ -134,7 +136,6 @@ class Soak:
         went_on = f"went on after {recovery.silence_s:.1f} s, {recovery.in_flight} records had been in flight"
         self._tell(f"        {went_on}; {trial.load.sent:,} leads sent, {trial.watch.ended:,} ended")
         trial.pause(drawn.quiet_s)
-        self._note(trial)
 
     def _gone_s(self) -> float:
         return time.monotonic() - self._began
