@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from agents.scoring.score import score
+from agents.scoring.score import Scores
 from agents.views import PlanView
 from config.plan.compiled import CompiledPlan
 from schemas.errors import EpochLost, Unavailable
@@ -37,6 +37,7 @@ class ScoringStage(Stage):
         self._slips = slips
         self._plans = plans
         self._told = on_outcome
+        self._scores: Scores | None = None
         #: What the last `prepare` opened, by partition and offset: one batch a partition, replaced by the next.
         self._opened: dict[int, dict[int, Opened | Exception]] = {}
 
@@ -50,29 +51,38 @@ class ScoringStage(Stage):
         version = self._plan().version
         for batch in batches:
             opened = {message.offset: self._open(message) for message in batch.messages}
-            needed = max((one.slip.plan_version for one in opened.values() if isinstance(one, Opened)), default=0)
-            if needed > version:
-                raise Unavailable(f"plan version {needed} is not seen here yet, version {version} is in force")
+            for one in opened.values():
+                if isinstance(one, Opened) and one.slip.plan_version > version:
+                    needed = one.slip.plan_version
+                    raise Unavailable(f"plan version {needed} is not seen here yet, version {version} is in force")
             self._opened[batch.partition] = opened
 
     def process(self, batch: Batch, epoch: Epoch) -> None:
         """Score and pass on. Raises the error of a record that could not be read."""
-        plan, opened = self._plan(), self._opened.get(batch.partition, {})
+        scores, opened = self._scores_at(epoch.now_ms), self._opened.get(batch.partition, {})
+        seal = self._slips.seal_scored
         for message in batch.messages:
             one = opened.get(message.offset)
             if one is None:
                 raise EpochLost(f"{message!r} was not prepared")
             if isinstance(one, Exception):
                 raise one
-            scored = score(one.slip, plan, epoch.now_ms)
-            sealed = self._slips.seal_scored(one.slip_bytes, scored, one.body)
-            epoch.emit(SCORED, sealed, one.slip.lead_id, partition=batch.partition)
-            if self._told is not None and not one.slip.test:
-                self._told(self.name, "scored", scored.grade, one.slip.campaign_id)
+            slip, slip_bytes, body = one
+            score = scores.of(slip)
+            epoch.emit(SCORED, seal(slip_bytes, score, body), slip.lead_id, partition=batch.partition)
+            if self._told is not None and not slip.test:
+                self._told(self.name, "scored", score.grade, slip.campaign_id)
 
     def forget(self, partition: int) -> None:
         """See `Stage.forget`."""
         self._opened.pop(partition, None)
+
+    def _scores_at(self, now_ms: int) -> Scores:
+        """Return the scores by the plan in force: the same for all batches of an epoch."""
+        plan, scores = self._plan(), self._scores
+        if scores is None or scores.plan is not plan or scores.now_ms != now_ms:
+            scores = self._scores = Scores(plan, now_ms)
+        return scores
 
     def _plan(self) -> CompiledPlan:
         plan = self._plans.current()

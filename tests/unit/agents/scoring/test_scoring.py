@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from agents.scoring.score import score
+from agents.scoring.score import Scores
 from agents.scoring.stage import ScoringStage
 from agents.views import PlanView
 from schemas.errors import EpochLost, Unavailable, Undecodable
@@ -43,7 +43,9 @@ def unique(offset: int = 0, value: bytes | None = None, **changes: object) -> Me
 def test_points_by_rule_give_a_grade(
     attributes: dict[str, str], private: dict[str, str], grade: str, rules: tuple[tuple[str, int], ...]
 ) -> None:
-    found = score(slip(attributes=attributes, private=private), plan(), NOW)
+    scores = Scores(plan(), NOW)
+    found = scores.of(slip(attributes=attributes, private=private))
+    assert scores.of(slip(attributes=attributes, private=private)) is found
     assert found.grade == grade
     assert found.rules == tuple(Points(rule, points) for rule, points in rules)
     assert found.points == sum(points for _, points in rules)
@@ -51,7 +53,7 @@ def test_points_by_rule_give_a_grade(
 
 
 def test_a_campaign_that_was_retired_on_the_way_scores_nothing_and_loses_nothing() -> None:
-    assert score(slip(campaign_id="gone"), plan(), NOW) == Score(0, "D", (), NOW)
+    assert Scores(plan(), NOW).of(slip(campaign_id="gone")) == Score(0, "D", (), NOW)
 
 
 def staged(version: int = 1) -> ScoringStage:
