@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import attrgetter
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
 from agents.dedup.fields import are_clean, compile_field
 from agents.dedup.text import Wrong
@@ -37,6 +37,21 @@ def _getter(columns: list[str]) -> Callable[[LeadReceived], tuple[str | None, ..
     return attrgetter(*columns)
 
 
+def part_of(names: Sequence[str]) -> Callable[[dict[str, str]], dict[str, str]]:
+    """Return what takes the values of these names, as far as they are there, out of all values; in the names' order."""
+    get = itemgetter(*names) if len(names) > 1 else None
+
+    def part(values: dict[str, str]) -> dict[str, str]:
+        if get is not None:
+            try:
+                return dict(zip(names, get(values), strict=True))
+            except KeyError:
+                pass
+        return {name: values[name] for name in names if name in values}
+
+    return part
+
+
 class Validator:
     """The fields of one campaign at one plan version, compiled. Fields the campaign does not list are dropped."""
 
@@ -52,22 +67,32 @@ class Validator:
         self._mapped = [field.name for field in mapped]
         self._order = {rule.name: at for at, rule in enumerate(rules)}
         self._noted = [(f.name, f.name in RECEIVED_COLUMNS, f.note) for f in fields if f.note is not None]
-        self._extra = tuple(rule.name for rule in rules if rule.name not in LEAD_COLUMNS)
-        self._attributes = tuple(rule.name for rule in rules if not rule.personal)
-        self._private = tuple(rule.name for rule in rules if rule.personal and rule.condition_read)
+        self._extra = part_of([rule.name for rule in rules if rule.name not in LEAD_COLUMNS])
+        #: The values of fields marked `personal: false`: they go into facts that are kept for ever.
+        self.attributes = part_of([rule.name for rule in rules if not rule.personal])
+        #: The personal values that a condition of the campaign reads: for stages, never for facts.
+        self.private = part_of([rule.name for rule in rules if rule.personal and rule.condition_read])
 
     def check(self, received: LeadReceived) -> Checked:
         """Return the canonical values, or every fault, in the plan's order of fields."""
-        values = {name: raw for name, raw in zip(self._names, self._raws(received), strict=True) if raw}
-        if are_clean(values.values()) and self._required <= values.keys():
+        values = self._present(received)
+        complete = len(values) == len(self._names) or self._required <= values.keys()
+        if complete and are_clean(values.values()):
             notes = self._parse(values)
             if notes is not None:
                 return Checked(values, notes, ())
         return self.check_each(received)
 
-    def _raws(self, received: LeadReceived) -> tuple[str | None, ...]:
-        """Return the values as received, in the order of `_names`."""
+    def _raws(self, received: LeadReceived) -> tuple[Any, ...]:
+        """Return the values as received, each a text or None, in the order of `_names`."""
         return (*self._get_columns(received), *map(received.fields.get, self._mapped))
+
+    def _present(self, received: LeadReceived) -> dict[str, str]:
+        """Return the values that are there and not empty, as received."""
+        raws = self._raws(received)
+        if all(raws):
+            return dict(zip(self._names, raws, strict=True))
+        return {name: raw for name, raw in zip(self._names, raws, strict=True) if raw}
 
     def _parse(self, values: dict[str, str]) -> tuple[str, ...] | None:
         """Make clean values canonical in place and return the notes; None when one is not right: check each then.
@@ -137,16 +162,8 @@ class Validator:
             get("city"),
             get("state"),
             get("postal_code"),
-            {name: values[name] for name in self._extra if name in values},
+            self._extra(values),
         )
-
-    def attributes(self, values: dict[str, str]) -> dict[str, str]:
-        """Return the values of fields marked `personal: false`: they go into facts that are kept for ever."""
-        return {name: values[name] for name in self._attributes if name in values}
-
-    def private(self, values: dict[str, str]) -> dict[str, str]:
-        """Return the personal values that a condition of the campaign reads: for stages, never for facts."""
-        return {name: values[name] for name in self._private if name in values}
 
 
 def values_of(lead: Lead) -> dict[str, str]:

@@ -31,7 +31,7 @@ class FieldIndex(Protocol):
         """Return the rows that a value of this class does not rule out, as bits."""
 
 
-#: Texts of numbers and dates whose class is remembered for each field, to read each but once. Full: begun anew.
+#: Values whose class is remembered for each field. Full: begun anew.
 TEXTS_MAX = 4_096
 #: Makes an index from the demands of rows and the bits of all rows.
 IndexType = Callable[[Demands, int], FieldIndex]
@@ -46,6 +46,20 @@ def index_of(test: FieldTest) -> IndexType:
 
 def _passes(literals: Iterable[Literal], key: Key | None) -> bool:
     return all(key_test(test)(key) is expected for test, expected in literals)
+
+
+class Remembering(dict[str | None, Key | None]):
+    """The classes of values, by `remembering[value]`: each is found but once. Bounded."""
+
+    def __init__(self, classify: Classify) -> None:
+        super().__init__()
+        self._classify = classify
+
+    def __missing__(self, value: str | None) -> Key | None:
+        if len(self) >= TEXTS_MAX:
+            self.clear()
+        found = self[value] = self._classify(value)
+        return found
 
 
 class EqualIndex:
@@ -72,14 +86,12 @@ class EqualIndex:
     def classifier(self, kind: str) -> Classify:
         """Return the key if some row names it, else the class of all others, or of no value."""
         named, other = self._masks, self._OTHER
-        if kind == "exact":  # the key is the value itself: no call is needed
-            return lambda value: value if value in named else (other if value else None)
 
         def classify(value: str | None) -> Key | None:
             key = key_of(kind, value)
             return key if key is None or key in named else other
 
-        return classify
+        return Remembering(classify).__getitem__
 
     def mask(self, of_class: Key | None) -> int:
         """Return the rows that a value of this class does not rule out, as bits."""
@@ -137,17 +149,7 @@ class OrderIndex:
 
     def classifier(self, kind: str) -> Classify:
         """Return the number of the bound or interval, -1 for no value."""
-        seen: dict[str | None, int] = {}
-
-        def classify(value: str | None) -> Key | None:
-            found = seen.get(value)
-            if found is None:
-                if len(seen) >= TEXTS_MAX:
-                    seen.clear()
-                found = seen[value] = self._class_of(key_of(kind, value))
-            return found
-
-        return classify
+        return Remembering(lambda value: self._class_of(key_of(kind, value))).__getitem__
 
     def _class_of(self, key: Key | None) -> int:
         if key is None:
