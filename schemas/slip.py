@@ -33,7 +33,7 @@ R = TypeVar("R", bound=Record)
 ID_BYTES = 37
 
 
-class OfferHead(msgspec.Struct, frozen=True):
+class OfferHead(msgspec.Struct, frozen=True, gc=False):
     """An Offer without its lead. `route` is read as far as it is asked for, and may raise Undecodable then."""
 
     slip: Slip
@@ -44,7 +44,7 @@ class OfferHead(msgspec.Struct, frozen=True):
     trace: tuple[Step, ...]
 
 
-class RerouteHead(msgspec.Struct, frozen=True):
+class RerouteHead(msgspec.Struct, frozen=True, gc=False):
     """A Reroute without its lead."""
 
     slip: Slip

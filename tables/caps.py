@@ -136,12 +136,17 @@ class Account:
 
     def uses(self, scope: str, caps: tuple[Cap, ...], price_minor: int) -> tuple[CapUse, ...]:
         """Return each cap in force as a sale at this price meets it; to be asked before the sale is counted."""
-        return tuple([self._use(scope, cap, price_minor) for cap in caps])
+        return tuple([self._use(scope, cap, price_minor) for cap in caps]) if caps else ()
 
     def count(self, price_minor: int) -> None:
         """Count a sale in every window."""
         self._leads += 1
         self._spend_minor += price_minor
+
+    @property
+    def has_sold(self) -> bool:
+        """Whether the turn has counted a sale."""
+        return self._leads > 0
 
     def close(self) -> Counters:
         """Return the counters with the sales of the turn."""

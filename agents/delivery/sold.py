@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from agents.delivery.owner import Sale
 from schemas.records import Candidate, Lead, LeadSold, Step
@@ -16,7 +16,7 @@ def fact_of(
     candidate: Candidate,
     sale: Sale,
     sale_id: str,
-    trace: Sequence[Step],
+    trace: tuple[Step, ...],
     now_ms: int,
 ) -> LeadSold:
     """Return the fact that a right was sold: ids, numbers and fields that are not personal."""
@@ -46,7 +46,7 @@ def fact_of(
         terms.time_zone,
         sale.windows,
         sale.caps,
-        tuple(trace),
+        trace,
         slip.attributes,
         right.plan_version,
         terms.plan_version,

@@ -53,8 +53,10 @@ class Turn:
         self._now_ms = epoch.now_ms
         self._caps = epoch.table("caps", partition)
         self._entries = epoch.table("entries", partition)
-        self._accounts: dict[str, Account] = {}
-        self._counted: set[str] = set()
+        #: The accounts of buyers and of contracts that were asked in this turn.
+        self._of_buyer: dict[str, Account] = {}
+        self._of_contract: dict[str, Account] = {}
+        self._stale_ms = office.horizon_ms // entries.HORIZON_FACTOR
         self._touched: set[str] = set()
         self._looked_at: set[str] = set()
 
@@ -67,18 +69,19 @@ class Turn:
     def offer(self, message: Message) -> None:
         """Sell the right to the candidate that is asked, or send it on; exactly one of its ends is emitted (rule 3)."""
         head, head_bytes, body = self._office.slips.open_offer(message.value or b"")
-        route, trace = head.route, list(head.trace)
+        route, trace = head.route, head.trace
         position = head.position
         candidate = route[position]
         buyer_id = candidate.buyer_id
         self._touched.add(buyer_id)
         rules = self._present(buyer_id)
+        entry_key = entries.entry_key(buyer_id, head.slip.lead_id)
         while True:  # each round is further on in the route, of which this buyer may hold several places
-            verdict = self._decide(head, candidate, rules)
+            verdict = self._decide(head.slip, candidate, rules, entry_key)
             if isinstance(verdict, Sale):
-                self._sell(head, candidate, verdict, trace, body)
+                self._sell(head, candidate, verdict, trace, body, entry_key)
                 return
-            trace.append(Step(buyer_id, candidate.contract_id, self._now_ms, verdict.reason, verdict.detail))
+            trace += (Step(buyer_id, candidate.contract_id, self._now_ms, verdict.reason, verdict.detail),)
             if verdict.reason == Reason.STALE:
                 self._unfilled(head, Reason.STALE, trace)
                 return
@@ -127,48 +130,50 @@ class Turn:
 
     # --- the decision and what follows from it ---------------------------------------------------------------------
 
-    def _decide(self, head: OfferHead, candidate: Candidate, rules: BuyerRules | None) -> Sale | Refusal:
-        slip = head.slip
+    def _decide(self, slip: Slip, candidate: Candidate, rules: BuyerRules | None, entry_key: str) -> Sale | Refusal:
         books = None
         if rules is not None:
-            entry: Entry | None = self._entries.get(entries.entry_key(candidate.buyer_id, slip.lead_id))
-            of_buyer = self._account_of_buyer(candidate.buyer_id, rules)
-            books = Books(entry, self._account_of_contract(candidate.contract_id, of_buyer), of_buyer)
-        sell_by = min(slip.sell_by, slip.received_at + self._office.horizon_ms // entries.HORIZON_FACTOR)
+            entry: Entry | None = self._entries.get(entry_key)
+            of_buyer = self._of_buyer.get(candidate.buyer_id) or self._open_buyer(candidate.buyer_id, rules)
+            of_contract = self._of_contract.get(candidate.contract_id)
+            books = Books(entry, of_contract or self._open_contract(candidate.contract_id, of_buyer), of_buyer)
+        sell_by = min(slip.sell_by, slip.received_at + self._stale_ms)
         return decide(rules, books, candidate, test=slip.test, sell_by=sell_by, now_ms=self._now_ms)
 
-    def _account_of_buyer(self, buyer_id: str, rules: BuyerRules) -> Account:
-        key = buyer_key(buyer_id)
-        account = self._accounts.get(key)
-        if account is None:
-            counters = roll(self._caps.get(key), rules.calendar.at(self._now_ms), self._now_ms)
-            account = self._accounts[key] = Account(counters)
+    def _open_buyer(self, buyer_id: str, rules: BuyerRules) -> Account:
+        counters = roll(self._caps.get(buyer_key(buyer_id)), rules.calendar.at(self._now_ms), self._now_ms)
+        account = self._of_buyer[buyer_id] = Account(counters)
         return account
 
-    def _account_of_contract(self, contract_id: str, of_buyer: Account) -> Account:
-        key = contract_key(contract_id)
-        account = self._accounts.get(key)
-        if account is None:
-            account = self._accounts[key] = Account(align(self._caps.get(key), of_buyer.counters))
+    def _open_contract(self, contract_id: str, of_buyer: Account) -> Account:
+        counters = align(self._caps.get(contract_key(contract_id)), of_buyer.counters)
+        account = self._of_contract[contract_id] = Account(counters)
         return account
 
     def _close_accounts(self) -> None:
         """Write down what was counted; who asks the table next opens the accounts anew."""
-        for key in self._counted:
-            self._caps.put(key, self._accounts[key].close())
-        self._counted.clear()
-        self._accounts.clear()
+        for key_of, accounts in ((contract_key, self._of_contract), (buyer_key, self._of_buyer)):
+            for id_, account in accounts.items():
+                if account.has_sold:
+                    self._caps.put(key_of(id_), account.close())
+            accounts.clear()
 
-    def _sell(self, head: OfferHead, candidate: Candidate, sale: Sale, trace: list[Step], body: bytes) -> None:
+    def _sell(
+        self,
+        head: OfferHead,
+        candidate: Candidate,
+        sale: Sale,
+        trace: tuple[Step, ...],
+        body: bytes,
+        entry_key: str,
+    ) -> None:
         """Reserve and sell in one step: entry, counters, the buyer's lead and the fact (protocol, section 2)."""
         slip, right, buyer_id, now_ms = head.slip, head.right, candidate.buyer_id, self._now_ms
         sale_number = sale_id(right_id(slip.lead_id, right.leg, right.round, right.index), buyer_id)
-        entry = Entry(entries.SOLD, sale_number, candidate.contract_id, now_ms)
-        self._entries.put(entries.entry_key(buyer_id, slip.lead_id), entry)
+        self._entries.put(entry_key, Entry(entries.SOLD, sale_number, candidate.contract_id, now_ms))
         if sale.counts:
-            for key in (contract_key(candidate.contract_id), buyer_key(buyer_id)):
-                self._accounts[key].count(sale.price_minor)
-                self._counted.add(key)
+            self._of_contract[candidate.contract_id].count(sale.price_minor)
+            self._of_buyer[buyer_id].count(sale.price_minor)
         fields = sale.rules.contracts[candidate.contract_id].terms.fields
         lead = self._office.slips.seal_buyer_lead(
             slip.lead_id,
@@ -189,7 +194,7 @@ class Turn:
         head: OfferHead,
         head_bytes: bytes,
         position: int | None,
-        trace: list[Step],
+        trace: tuple[Step, ...],
         body: bytes,
         message: Message,
     ) -> None:
@@ -207,7 +212,7 @@ class Turn:
         else:
             self._unfilled(head, reason_of_right(trace), trace)
 
-    def _unfilled(self, head: OfferHead, reason: Reason, trace: list[Step]) -> None:
+    def _unfilled(self, head: OfferHead, reason: Reason, trace: tuple[Step, ...]) -> None:
         fact = unfilled(head.slip, head.right, reason, trace, self._now_ms)
         self._epoch.emit(UNFILLED, self._office.codec.encode(fact), head.slip.lead_id)
         self._count(head.slip, "unfilled", reason)

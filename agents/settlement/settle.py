@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from agents.endings import reason_of_lead
 from schemas.reasons import Reason
 from schemas.records import LeadClosed, LeadSold, OpenLead, RightUnfilled
@@ -39,11 +37,15 @@ def _opened(end: End, now_ms: int) -> OpenLead:
 
 
 def _counted(lead: OpenLead, end: End) -> OpenLead:
-    ended = (*lead.ended, end.index)
+    sold, revenue, reasons, value = lead.sold, lead.revenue_minor, lead.reasons, lead.value_minor
     if isinstance(end, LeadSold):
-        return replace(lead, ended=ended, sold=lead.sold + 1, revenue_minor=lead.revenue_minor + end.price_minor)
-    reasons = {**lead.reasons, end.reason: lead.reasons.get(end.reason, 0) + 1}
-    return replace(lead, ended=ended, reasons=reasons, value_minor=max(lead.value_minor, end.value_minor))
+        sold, revenue = sold + 1, revenue + end.price_minor
+    else:
+        reasons = {**reasons, end.reason: reasons.get(end.reason, 0) + 1}
+        value = max(value, end.value_minor)
+    ended = (*lead.ended, end.index)
+    terms = lead.payout_minor, lead.payout_owed, lead.currency
+    return OpenLead(lead.rights, ended, sold, revenue, *terms, reasons, value, lead.since_at)
 
 
 def _closed(lead: OpenLead, end: End, now_ms: int) -> LeadClosed:
