@@ -32,6 +32,8 @@ _BYTES_MAX = {LeadReceived: RECEIVED_BYTES_MAX}
 #: Facts that a later stage of the same worker mostly reads right back, and how many of them are remembered.
 _READ_BACK = frozenset({LeadSold, RightUnfilled})
 READ_BACK_MAX = 2048
+#: The frame, and the id of the sale or the lead that comes first in both: one byte of length, then 36 characters.
+_BEGINNING = FRAME_BYTES + 37
 
 #: The class of each record that has an Avro file, by name.
 TYPES: Mapping[str, type[Record]] = {name: getattr(records, name) for name in record_names()}
@@ -89,7 +91,8 @@ class Codec:
         self._own = {number: name for names in (current_ids(), self.ids) for name, number in names.items()}
         self.extra: Mapping[int, Mapping[str, Any]] = dict(extra or {})
         self._foreign: dict[int, Mapping[str, Any]] = {**released_schemas(), **self.extra}
-        self._recent: Recent[bytes, Record] = Recent(READ_BACK_MAX)
+        #: By how the value begins: to take the hash of all of it costs more than to compare it.
+        self._recent: Recent[bytes, tuple[bytes, Record]] = Recent(READ_BACK_MAX)
         self._read_back = frozenset(
             frame_of(self.ids[kind.__name__]) for kind in _READ_BACK if kind.__name__ in self.ids
         )
@@ -109,14 +112,16 @@ class Codec:
             raise TypeError(f"a {kind.__name__} that does not fit its schema: {_misfit(record)}") from None
         value = b"".join(parts)
         if kind in _READ_BACK:
-            self._recent.put(value, record)
+            self._recent.put(value[:_BEGINNING], (value, record))
         return value
 
     def decode(self, value: bytes) -> Record:
         """Return the record, as the current schema has it. Raises Undecodable, UnknownSchema, Unavailable."""
         frame = value[:FRAME_BYTES]
-        if frame in self._read_back and (recent := self._recent.get(value)) is not None:
-            return recent
+        if frame in self._read_back:
+            recent = self._recent.get(value[:_BEGINNING])
+            if recent is not None and recent[0] == value:
+                return recent[1]
         reader = self._readers.get(frame) or self._learn(value)
         try:
             record, end = reader(value, FRAME_BYTES)

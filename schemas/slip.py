@@ -31,6 +31,8 @@ R = TypeVar("R", bound=Record)
 
 #: A slip begins with the lead's id: one byte of length, then 36 characters.
 ID_BYTES = 37
+#: Offers remembered of one lead: each of its rights is on its way.
+OFFERS_OF_A_LEAD = 4
 
 
 class OfferHead(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +55,10 @@ class RerouteHead(msgspec.Struct, frozen=True, gc=False):
     trace: tuple[Step, ...]
 
 
+#: An offer without its lead, the bytes of its head, and its body.
+Opened = tuple[OfferHead, bytes, bytes]
+
+
 class Slips:
     """Opens and seals the records that carry a lead; `open_*` raise Undecodable, UnknownSchema, Unavailable.
 
@@ -72,7 +78,7 @@ class Slips:
         self._read_reroute, self._write_reroute = _middle("Reroute", "right", "trace")
         self._slips: Recent[bytes, tuple[bytes, Slip]] = Recent()
         self._heads: Recent[bytes, tuple[bytes, Slip, Score]] = Recent()
-        self._offers: Recent[bytes, tuple[OfferHead, bytes, bytes]] = Recent()
+        self._offers: Recent[bytes, tuple[tuple[bytes, Opened], ...]] = Recent()
         self._score_bytes = Remembered(own_writer("Score"))
         fields = ("lead_id", "sale_id", "sold_at", "price_minor", "currency", "test")
         _, self._write_buyer_lead = _middle("BuyerLead", *fields)
@@ -94,11 +100,11 @@ class Slips:
         head_bytes, slip, score = self._head(value)
         return slip, score, head_bytes, self._body(value, FRAME_BYTES + len(head_bytes))
 
-    def open_offer(self, value: bytes) -> tuple[OfferHead, bytes, bytes]:
+    def open_offer(self, value: bytes) -> Opened:
         """Return (offer without lead, head_bytes, body) of an Offer."""
-        known = self._offers.get(value)
-        if known is not None:
-            return known
+        for known, opened in self._offers.get(value[FRAME_BYTES : FRAME_BYTES + ID_BYTES]) or ():
+            if known == value:
+                return opened
         value = self._own(value, Offer)
         head_bytes, slip, score = self._head(value)
         try:
@@ -181,7 +187,7 @@ class Slips:
         known = self._heads.get(head_bytes[:ID_BYTES])
         if known is not None and known[0] == head_bytes:
             head = OfferHead(known[1], known[2], right, route, position, tuple(trace))
-            self._offers.put(value, (head, head_bytes, body))
+            self._know_offer(value, (head, head_bytes, body))
         return value
 
     def seal_reroute(self, head_bytes: bytes, right: Right, trace: Sequence[Step], body: bytes) -> bytes:
@@ -233,6 +239,13 @@ class Slips:
         read = value[FRAME_BYTES:end], slip, score
         self._heads.put(read[0][:ID_BYTES], read)
         return read
+
+    def _know_offer(self, value: bytes, opened: Opened) -> None:
+        """Remember an offer with the last ones of the same lead."""
+        lead = value[FRAME_BYTES : FRAME_BYTES + ID_BYTES]
+        others = self._offers.get(lead)
+        known = (value, opened)
+        self._offers.put(lead, (known,) if others is None else (known, *others[: OFFERS_OF_A_LEAD - 1]))
 
     def _route(self, value: bytes, start: int) -> tuple[Sequence[Candidate], int]:
         """Return the route and where it ends: unread if its end is known, else read."""

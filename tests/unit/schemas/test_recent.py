@@ -87,5 +87,9 @@ def test_an_offer_is_handed_on_as_it_would_be_read() -> None:
     assert opened[0].trace == offer.trace, "the list that was given may change afterwards"
     assert opened == Slips(codec).open_offer(value)
     assert value == codec.encode(offer)
+    second = msgspec.structs.replace(offer.right, index=offer.right.index + 1)
+    other = slips.seal_offer(head_bytes, second, offer.route, offer.position, offer.trace, body)
+    assert slips.open_offer(value)[0] is opened[0]
+    assert slips.open_offer(other)[0].right is second
     moved = slips.seal_offer(head_bytes, offer.right, opened[0].route, 1, opened[0].trace, body)
     assert slips.open_offer(moved) == Slips(codec).open_offer(moved)
