@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 
-#: Entries of one generation; two are kept. Two epochs of each stage are in flight at most, a fifth of each is leads.
-GENERATION_MAX = 6144
+#: Entries of one generation; two are kept. Of what a stage has written, two epochs may wait for the next one, besides
+#: the one that is written meanwhile: an epoch of 3,000 records each.
+GENERATION_MAX = 9216
 
 
 class Recent(Generic[K, V]):
@@ -29,6 +30,11 @@ class Recent(Generic[K, V]):
         """Return the value, or None."""
         value = self._young.get(key)
         return value if value is not None else self._old.get(key)
+
+    def take(self, key: K) -> V | None:
+        """Return the value and forget it, or None: whoever reads last takes, so that what waits to be read has room."""
+        value = self._young.pop(key, None)
+        return value if value is not None else self._old.pop(key, None)
 
     def put(self, key: K, value: V) -> None:
         """Remember."""

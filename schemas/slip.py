@@ -7,6 +7,7 @@ instead of 11). That holds only where the writer's schema is our own, lead inclu
 
 The front itself is mostly one that this process has just written: the lead's id, which stands first, finds it, and if
 all its bytes are the same, so is the value. Slips and scores are therefore shared between stages: never change one.
+What is found is forgotten: a record is read once, and what waits to be read is all that has to be remembered.
 """
 
 from __future__ import annotations
@@ -55,7 +56,11 @@ class RerouteHead(msgspec.Struct, frozen=True, gc=False):
     trace: tuple[Step, ...]
 
 
-#: An offer without its lead, the bytes of its head, and its body.
+#: An opened LeadUnique: slip, slip_bytes, body.
+Unique = tuple[Slip, bytes, bytes]
+#: An opened LeadScored: slip, score, head_bytes, body.
+Scored = tuple[Slip, Score, bytes, bytes]
+#: An opened Offer: itself without its lead, head_bytes, body.
 Opened = tuple[OfferHead, bytes, bytes]
 
 
@@ -85,16 +90,16 @@ class Slips:
 
     # --- opening -------------------------------------------------------------------------------------------
 
-    def open_unique(self, value: bytes) -> tuple[Slip, bytes, bytes]:
+    def open_unique(self, value: bytes) -> Unique:
         """Return (slip, slip_bytes, body) of a LeadUnique."""
         value = self._own(value, LeadUnique)
-        known = self._slips.get(value[FRAME_BYTES : FRAME_BYTES + ID_BYTES])
+        known = self._slips.take(value[FRAME_BYTES : FRAME_BYTES + ID_BYTES])
         if known is None or not value.startswith(known[0], FRAME_BYTES):
             known = self._unique(value)
         slip_bytes, slip = known
         return slip, slip_bytes, self._body(value, FRAME_BYTES + len(slip_bytes))
 
-    def open_scored(self, value: bytes) -> tuple[Slip, Score, bytes, bytes]:
+    def open_scored(self, value: bytes) -> Scored:
         """Return (slip, score, head_bytes, body) of a LeadScored."""
         value = self._own(value, LeadScored)
         head_bytes, slip, score = self._head(value)
@@ -102,9 +107,9 @@ class Slips:
 
     def open_offer(self, value: bytes) -> Opened:
         """Return (offer without lead, head_bytes, body) of an Offer."""
-        for known, opened in self._offers.get(value[FRAME_BYTES : FRAME_BYTES + ID_BYTES]) or ():
-            if known == value:
-                return opened
+        known = self._known_offer(value)
+        if known is not None:
+            return known
         value = self._own(value, Offer)
         head_bytes, slip, score = self._head(value)
         try:
@@ -158,24 +163,18 @@ class Slips:
         self._write_lead(lead, parts.append)
         return b"".join(parts)
 
-    def seal_scored(self, slip_bytes: bytes, score: Score, body: bytes) -> bytes:
-        """Return a framed LeadScored."""
+    def seal_scored(self, unique: Unique, score: Score) -> bytes:
+        """Return a framed LeadScored of an opened LeadUnique."""
+        slip, slip_bytes, body = unique
         head_bytes = slip_bytes + self._score_bytes[score]
-        known = self._slips.get(slip_bytes[:ID_BYTES])
-        if known is not None and known[0] == slip_bytes:
-            self._heads.put(slip_bytes[:ID_BYTES], (head_bytes, known[1], score))
+        self._heads.put(slip_bytes[:ID_BYTES], (head_bytes, slip, score))
         return b"".join((self._frame["LeadScored"], head_bytes, body))
 
     def seal_offer(
-        self,
-        head_bytes: bytes,
-        right: Right,
-        route: Sequence[Candidate],
-        position: int,
-        trace: Sequence[Step],
-        body: bytes,
+        self, scored: Scored, right: Right, route: Sequence[Candidate], position: int, trace: Sequence[Step]
     ) -> bytes:
-        """Return a framed Offer."""
+        """Return a framed Offer of an opened LeadScored."""
+        slip, score, head_bytes, body = scored
         if not isinstance(route, Route):
             route = Pool(route).route(range(len(route))) if route else Route(_written(self._write_route, route))
         parts = [self._frame["Offer"], head_bytes]
@@ -184,10 +183,8 @@ class Slips:
         self._write_standing(position, trace, parts.append)
         parts.append(body)
         value = b"".join(parts)
-        known = self._heads.get(head_bytes[:ID_BYTES])
-        if known is not None and known[0] == head_bytes:
-            head = OfferHead(known[1], known[2], right, route, position, tuple(trace))
-            self._know_offer(value, (head, head_bytes, body))
+        head = OfferHead(slip, score, right, route, position, tuple(trace))
+        self._know_offer(value, (head, head_bytes, body))
         return value
 
     def seal_reroute(self, head_bytes: bytes, right: Right, trace: Sequence[Step], body: bytes) -> bytes:
@@ -217,18 +214,16 @@ class Slips:
         return own + value[FRAME_BYTES:] if self._codec.is_own(value) else self._codec.encode(record)
 
     def _unique(self, value: bytes) -> tuple[bytes, Slip]:
-        """Read the slip and remember it."""
+        """Read the slip."""
         try:
             slip, end = self._read_slip(value, FRAME_BYTES)
         except BROKEN as error:
             raise self._codec.broken(value, error) from None
-        read = value[FRAME_BYTES:end], slip
-        self._slips.put(read[0][:ID_BYTES], read)
-        return read
+        return value[FRAME_BYTES:end], slip
 
     def _head(self, value: bytes) -> tuple[bytes, Slip, Score]:
         """Return slip and score with their bytes, as remembered or read."""
-        known = self._heads.get(value[FRAME_BYTES : FRAME_BYTES + ID_BYTES])
+        known = self._heads.take(value[FRAME_BYTES : FRAME_BYTES + ID_BYTES])
         if known is not None and value.startswith(known[0], FRAME_BYTES):
             return known
         try:
@@ -236,16 +231,27 @@ class Slips:
             score, end = self._read_score(value, end)
         except BROKEN as error:
             raise self._codec.broken(value, error) from None
-        read = value[FRAME_BYTES:end], slip, score
-        self._heads.put(read[0][:ID_BYTES], read)
-        return read
+        return value[FRAME_BYTES:end], slip, score
 
     def _know_offer(self, value: bytes, opened: Opened) -> None:
-        """Remember an offer with the last ones of the same lead."""
+        """Remember an offer, beside those of the lead's other rights."""
         lead = value[FRAME_BYTES : FRAME_BYTES + ID_BYTES]
         others = self._offers.get(lead)
         known = (value, opened)
         self._offers.put(lead, (known,) if others is None else (known, *others[: OFFERS_OF_A_LEAD - 1]))
+
+    def _known_offer(self, value: bytes) -> Opened | None:
+        """Return an offer that was remembered, and forget it."""
+        lead = value[FRAME_BYTES : FRAME_BYTES + ID_BYTES]
+        known = self._offers.take(lead) or ()
+        found = None
+        for place, (written, opened) in enumerate(known):
+            if written == value:
+                found, known = opened, known[:place] + known[place + 1 :]
+                break
+        if known:
+            self._offers.put(lead, known)
+        return found
 
     def _route(self, value: bytes, start: int) -> tuple[Sequence[Candidate], int]:
         """Return the route and where it ends: unread if its end is known, else read."""

@@ -202,7 +202,7 @@ class Turn:
         slip, right, slips = head.slip, head.right, self._office.slips
         headers = message.headers or ((HEADER, will_of(slip, right)),)
         if position is not None:
-            value = slips.seal_offer(head_bytes, right, head.route, position, trace, body)
+            value = slips.seal_offer((slip, head.score, head_bytes, body), right, head.route, position, trace)
             self._epoch.emit(OFFERS, value, head.route[position].buyer_id, headers=headers)
             self._count(slip, "forwarded", trace[-1].reason)
         elif goes_back(right, trace):

@@ -63,7 +63,8 @@ class Turn:
 
     def lead(self, value: bytes) -> None:
         """Route a scored lead, unless it was routed before (rule 2): all of its rights are emitted, in this step."""
-        slip, score, head_bytes, body = self._office.slips.open_scored(value)
+        scored = self._office.slips.open_scored(value)
+        slip, score, _, _ = scored
         if slip.plan_version > self._plan.version:
             self.behind = max(self.behind, slip.plan_version)
             return
@@ -80,7 +81,7 @@ class Turn:
         picks = self._pick(field, count, slip.test) if field.candidates else _NO_PICKS
         routes = routes_of(field.pool, picks)
         for right, route in zip(rights, routes, strict=False):
-            offer = self._office.slips.seal_offer(head_bytes, right, route, 0, field.skipped, body)
+            offer = self._office.slips.seal_offer(scored, right, route, 0, field.skipped)
             self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
             self._count(slip, "offered", "")
         for right in rights[len(routes) :]:
@@ -109,7 +110,8 @@ class Turn:
             return
         picks = field.lineup.pick(self._credits.of(field.lineup), 1)
         (route,) = routes_of(field.pool, picks)
-        offer = self._office.slips.seal_offer(head_bytes, right, route, 0, trace, body)
+        scored = slip, head.score, head_bytes, body
+        offer = self._office.slips.seal_offer(scored, right, route, 0, trace)
         self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
         self._count(slip, "rerouted", Reason.TERMS_CHANGED)
 

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from agents.scoring.score import Scores
 from agents.views import PlanView
 from config.plan.compiled import CompiledPlan
 from schemas.errors import EpochLost, Unavailable
-from schemas.records import Slip
-from schemas.slip import Slips
+from schemas.slip import Slips, Unique
 from schemas.topics import SCORED, UNIQUE
 from streams.stage import Batch, Epoch, Message, Stage
 
 #: Told of each lead that is no test, as it is written down: stage, outcome, grade, campaign. An epoch that is undone
 #: was told of too.
 OnOutcome = Callable[[str, str, str, str], None]
-
-
-class Opened(NamedTuple):
-    """A unique lead with its slip read and its body not."""
-
-    slip: Slip
-    slip_bytes: bytes
-    body: bytes
 
 
 class ScoringStage(Stage):
@@ -39,7 +29,7 @@ class ScoringStage(Stage):
         self._told = on_outcome
         self._scores: Scores | None = None
         #: What the last `prepare` opened, by partition and offset: one batch a partition, replaced by the next.
-        self._opened: dict[int, dict[int, Opened | Exception]] = {}
+        self._opened: dict[int, dict[int, Unique | Exception]] = {}
 
     @property
     def waits(self) -> str | None:
@@ -52,8 +42,8 @@ class ScoringStage(Stage):
         for batch in batches:
             opened = {message.offset: self._open(message) for message in batch.messages}
             for one in opened.values():
-                if isinstance(one, Opened) and one.slip.plan_version > version:
-                    needed = one.slip.plan_version
+                if isinstance(one, tuple) and one[0].plan_version > version:
+                    needed = one[0].plan_version
                     raise Unavailable(f"plan version {needed} is not seen here yet, version {version} is in force")
             self._opened[batch.partition] = opened
 
@@ -67,9 +57,9 @@ class ScoringStage(Stage):
                 raise EpochLost(f"{message!r} was not prepared")
             if isinstance(one, Exception):
                 raise one
-            slip, slip_bytes, body = one
+            slip = one[0]
             score = scores.of(slip)
-            epoch.emit(SCORED, seal(slip_bytes, score, body), slip.lead_id, partition=batch.partition)
+            epoch.emit(SCORED, seal(one, score), slip.lead_id, partition=batch.partition)
             if self._told is not None and not slip.test:
                 self._told(self.name, "scored", score.grade, slip.campaign_id)
 
@@ -90,9 +80,9 @@ class ScoringStage(Stage):
             raise Unavailable("no plan applied yet")
         return plan
 
-    def _open(self, message: Message) -> Opened | Exception:
+    def _open(self, message: Message) -> Unique | Exception:
         try:
-            return Opened(*self._slips.open_unique(message.value or b""))
+            return self._slips.open_unique(message.value or b"")
         except Unavailable:
             raise
         except Exception as error:

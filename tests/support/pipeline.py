@@ -124,7 +124,7 @@ class Pipeline:
     def lead(self, slip: Slip) -> None:
         """Put a scored lead in."""
         score = make_score(self.plan, slip)
-        value = SLIPS.seal_scored(SLIPS.slip_bytes_of(slip), score, SLIPS.body_of(make_lead(**slip.attributes)))
+        value = SLIPS.seal_scored((slip, SLIPS.slip_bytes_of(slip), SLIPS.body_of(make_lead(**slip.attributes))), score)
         self.produce(SCORED, slip.lead_id, value)
 
     def send(self, *numbers: int, sell_within_ms: int = 900_000, test: bool = False) -> None:

@@ -11,7 +11,7 @@ from schemas.codec import Codec
 from schemas.errors import Undecodable
 from schemas.recent import Recent
 from schemas.records import LeadScored, LeadSold, LeadUnique, Offer, Pause, Record, RightUnfilled
-from schemas.slip import Slips
+from schemas.slip import OFFERS_OF_A_LEAD, Slips
 from tests.unit.schemas.examples import filled
 
 UNIQUE = msgspec.structs.replace(
@@ -29,12 +29,21 @@ def test_it_forgets_the_older_half() -> None:
     assert recent.get(1) is None
 
 
+def test_what_is_taken_is_gone() -> None:
+    recent: Recent[str, int] = Recent(2)
+    for number, key in enumerate("abc"):
+        recent.put(key, number)
+    assert (recent.take("a"), recent.take("c")) == (0, 2)
+    assert (recent.take("a"), recent.get("c"), recent.take("d")) == (None, None, None)
+    assert len(recent) == 1
+
+
 def test_a_slip_is_handed_on_between_stages_of_one_worker() -> None:
     codec = Codec()
     slips = Slips(codec)
     slip, slip_bytes, body = slips.open_unique(slips.seal_unique(UNIQUE.slip, UNIQUE.lead))
     assert slip is UNIQUE.slip
-    again, score, _, _ = slips.open_scored(slips.seal_scored(slip_bytes, SCORED.score, body))
+    again, score, _, _ = slips.open_scored(slips.seal_scored((slip, slip_bytes, body), SCORED.score))
     assert (again, score) == (UNIQUE.slip, SCORED.score)
     assert again is UNIQUE.slip
 
@@ -77,19 +86,29 @@ def test_an_offer_is_handed_on_as_it_would_be_read() -> None:
     codec = Codec()
     slips = Slips(codec)
     offer: Offer = msgspec.structs.replace(filled(Offer), slip=UNIQUE.slip)
-    _, slip_bytes, body = slips.open_unique(slips.seal_unique(offer.slip, offer.lead))
-    _, _, head_bytes, body = slips.open_scored(slips.seal_scored(slip_bytes, offer.score, body))
+    unique = slips.open_unique(slips.seal_unique(offer.slip, offer.lead))
+    scored = slips.open_scored(slips.seal_scored(unique, offer.score))
     trace = list(offer.trace)
-    value = slips.seal_offer(head_bytes, offer.right, offer.route, offer.position, trace, body)
+    value = slips.seal_offer(scored, offer.right, offer.route, offer.position, trace)
     trace.clear()
     opened = slips.open_offer(value)
     assert opened[0].slip is offer.slip
     assert opened[0].trace == offer.trace, "the list that was given may change afterwards"
-    assert opened == Slips(codec).open_offer(value)
+    assert opened == slips.open_offer(value) == Slips(codec).open_offer(value)
     assert value == codec.encode(offer)
-    second = msgspec.structs.replace(offer.right, index=offer.right.index + 1)
-    other = slips.seal_offer(head_bytes, second, offer.route, offer.position, offer.trace, body)
-    assert slips.open_offer(value)[0] is opened[0]
-    assert slips.open_offer(other)[0].right is second
-    moved = slips.seal_offer(head_bytes, offer.right, opened[0].route, 1, opened[0].trace, body)
+    moved = slips.seal_offer(scored, offer.right, opened[0].route, 1, opened[0].trace)
     assert slips.open_offer(moved) == Slips(codec).open_offer(moved)
+
+
+def test_the_offers_of_all_rights_of_a_lead_are_known_once() -> None:
+    slips = Slips(Codec())
+    offer: Offer = filled(Offer)
+    scored = offer.slip, offer.score, slips.head_bytes_of(offer.slip, offer.score), slips.body_of(offer.lead)
+    rights = [msgspec.structs.replace(offer.right, index=index) for index in range(OFFERS_OF_A_LEAD + 1)]
+    values = [slips.seal_offer(scored, right, offer.route, 0, ()) for right in rights]
+    opened = [slips.open_offer(value)[0].right for value in values]
+    assert opened == rights
+    assert [one is right for one, right in zip(opened, rights, strict=True)] == [False] + OFFERS_OF_A_LEAD * [True]
+    again = slips.open_offer(values[-1])[0].right
+    assert again == rights[-1]
+    assert again is not rights[-1]

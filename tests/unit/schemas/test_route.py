@@ -61,7 +61,8 @@ def test_an_opened_offer_passes_its_route_on_as_it_came() -> None:
     offer: Offer = filled(Offer)
     head, head_bytes, body = slips.open_offer(codec.encode(offer))
     assert isinstance(head.route, Route)
-    again = slips.seal_offer(head_bytes, head.right, head.route, 1, (), body)
-    wanted = slips.seal_offer(head_bytes, head.right, offer.route, 1, (), body)
+    scored = head.slip, head.score, head_bytes, body
+    again = slips.seal_offer(scored, head.right, head.route, 1, ())
+    wanted = slips.seal_offer(scored, head.right, offer.route, 1, ())
     assert again == wanted
     assert "Wörd route contract_id" in repr(head.route)

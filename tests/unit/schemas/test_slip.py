@@ -36,7 +36,7 @@ def test_a_unique_lead_is_sealed_and_opened(record: LeadUnique) -> None:
 @given(record=any_of(LeadScored))
 def test_a_scored_lead_is_sealed_and_opened(record: LeadScored) -> None:
     slip_bytes, body = SLIPS.slip_bytes_of(record.slip), SLIPS.body_of(record.lead)
-    value = SLIPS.seal_scored(slip_bytes, record.score, body)
+    value = SLIPS.seal_scored((record.slip, slip_bytes, body), record.score)
     assert value == CODEC.encode(record)
     head_bytes = SLIPS.head_bytes_of(record.slip, record.score)
     assert SLIPS.open_scored(value) == (record.slip, record.score, head_bytes, body)
@@ -46,7 +46,8 @@ def test_a_scored_lead_is_sealed_and_opened(record: LeadScored) -> None:
 @given(record=any_of(Offer))
 def test_an_offer_is_sealed_and_opened(record: Offer) -> None:
     head_bytes, body = SLIPS.head_bytes_of(record.slip, record.score), SLIPS.body_of(record.lead)
-    value = SLIPS.seal_offer(head_bytes, record.right, record.route, record.position, record.trace, body)
+    scored = record.slip, record.score, head_bytes, body
+    value = SLIPS.seal_offer(scored, record.right, record.route, record.position, record.trace)
     assert value == CODEC.encode(record)
     head = OfferHead(record.slip, record.score, record.right, record.route, record.position, record.trace)
     assert SLIPS.open_offer(value) == (head, head_bytes, body)
