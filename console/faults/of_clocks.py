@@ -8,8 +8,12 @@ from console.faults.stand import Needs
 from console.faults.trial import Trial
 from console.faults.worker import CLOCK_OFF
 from schemas.errors import EXIT_NEEDS_PERSON
+from schemas.records import LeadRejected, LeadSold
+from schemas.topics import REJECTED, SOLD
 
 DAY_MS = 24 * 60 * 60 * 1000
+#: Far less than the clocks are off here, far more than an epoch takes.
+SAME_DAY_MS = 60 * 60 * 1000
 SEEN_LIMIT_S = 60.0
 ONE = Needs(workers=1)
 
@@ -25,8 +29,23 @@ def _joins_and_refuses(trial: Trial, off_ms: int) -> str:
     if (code := here.cluster.workers.pop("w2").exit_code()) != EXIT_NEEDS_PERSON:
         raise FaultFailed(f"w2 ended with {code}, not with {EXIT_NEEDS_PERSON}")
     trial.recovered("a wrong clock", in_flight, moment)
+    _nothing_is_of_another_day(trial)
     trial.until_ready()
     return f"w2 ended with {EXIT_NEEDS_PERSON} after {seconds:.0f} s and stayed stopped; w1 did all work"
+
+
+def _nothing_is_of_another_day(trial: Trial) -> None:
+    """Compare the time that each sale and refusal says with the broker's. Raises FaultFailed.
+
+    The auditor takes a sale's own time for the truth: the books of a worker that is ahead are consistent.
+    """
+    way = trial.here.way
+    for message in way.reader.scan(SOLD, REJECTED):
+        record = way.codec.decode(message.value or b"")
+        if isinstance(record, LeadSold | LeadRejected):
+            off_ms = (record.sold_at if isinstance(record, LeadSold) else record.rejected_at) - message.timestamp_ms
+            if abs(off_ms) >= SAME_DAY_MS:
+                raise FaultFailed(f"{message!r} was committed by a clock that is {off_ms / 1000:.0f} s off")
 
 
 @fault(ONE)

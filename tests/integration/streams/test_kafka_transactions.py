@@ -229,3 +229,15 @@ def test_an_epoch_slow_before_its_offsets_is_given_up_once_and_then_let_through(
 def test_a_cluster_that_is_away_is_unavailable_not_an_exit() -> None:
     with pytest.raises(Unavailable):
         KafkaClient(KafkaSettings("127.0.0.1:1"))
+
+
+def test_the_brokers_clock_is_known_before_the_first_epoch_is_committed(cluster: Cluster) -> None:
+    client = cluster.client()
+    join_at_start(client)
+    client.begin()
+    client.produce("out", b"a", b"k", None, ())
+    client.flush()
+    sample = client.append_time_ms()
+    client.abort()
+    assert sample is not None, "an epoch could be committed before the clocks were compared"
+    assert abs(sample[0] - sample[1]) < 1000  # one machine, one clock
