@@ -39,8 +39,7 @@ A = TypeVar("A", bound=Alone)
 class Fault:
     """One fault: either a scenario under load, or one with a stand of its own (`alone`).
 
-    `rate`: leads a second while it happens. `takes_s`: about how long it takes on two quiet cores, for those who
-    wait. `whole`: part of a run of all; others are run by name.
+    `rate`: leads a second while it happens. `takes_s`: about how long it takes on two cores, for those who wait. `whole`: part of a run of all; others are run by name.
     """
 
     name: str
@@ -57,7 +56,7 @@ CATALOGUE: dict[str, Fault] = {}
 """Every fault by name, in the order of the table."""
 
 RATE = 50.0
-#: What most faults take on two quiet cores: parts started, 1,000 leads at this rate, the fault, the auditor.
+#: What most faults take: parts started, 1,000 leads at this rate, the fault, the auditor.
 TAKES_S = 40.0
 
 

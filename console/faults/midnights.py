@@ -75,7 +75,7 @@ def leads(way: Reach) -> Iterator[LeadReceived]:
         time.sleep(max(0.0, pause))
 
 
-@alone(takes_s=210.0)
+@alone(takes_s=185.0)
 def midnights(folder: Path, say: Callable[[str], None]) -> Observed:
     """No fault but time: each buyer's daily cap opens again at its own midnight, its hours are those of its zone."""
     start = START.isoformat().replace("+00:00", "Z")

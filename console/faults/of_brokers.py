@@ -39,7 +39,7 @@ def broker_frozen(trial: Trial) -> str:
     return f"frozen for {FROZEN_S:.0f} s"
 
 
-@fault(Needs(brokers=NODES))
+@fault(Needs(brokers=NODES), takes_s=120.0)
 def one_broker_of_three(trial: Trial) -> str:
     """Replication 3, two in sync are enough: work goes on without the lost broker, and with it when it is back."""
     broker = trial.here.brokers[0]

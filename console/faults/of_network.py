@@ -48,7 +48,7 @@ def network_silent(trial: Trial) -> str:
     return _weather(trial, "silent", SHORT_S)
 
 
-@fault(PROXIED)
+@fault(PROXIED, takes_s=60.0)
 def network_silent_long(trial: Trial) -> str:
     """No packet for 15 s, longer than session and transaction: others take over, what arrives late is refused."""
     return _weather(trial, "silent", LONG_S)
@@ -60,7 +60,7 @@ def network_half_open(trial: Trial) -> str:
     return _weather(trial, "half-open", SHORT_S)
 
 
-@fault(PROXIED)
+@fault(PROXIED, takes_s=60.0)
 def network_half_open_long(trial: Trial) -> str:
     """Requests arrive, answers are lost, for 15 s: heartbeats may hold the partitions, the watchdog ends the worker."""
     return _weather(trial, "half-open", LONG_S)

@@ -100,13 +100,13 @@ def _poisoned(trial: Trial, what: bytes, hangs_s: float = 0.0) -> str:
     return f"set aside as {KillsProcess.reason} after {deaths} deaths{watched}"
 
 
-@fault(FRAGILE, takes_s=70.0)
+@fault(FRAGILE)
 def record_that_kills(trial: Trial) -> str:
     """A record over which the process dies is found after three deaths and set aside; everything goes on."""
     return _poisoned(trial, KILLS)
 
 
-@fault(FRAGILE_WATCHED, takes_s=90.0)
+@fault(FRAGILE_WATCHED, takes_s=75.0)
 def record_that_hangs(trial: Trial) -> str:
     """One over which it hangs is found as well: the watchdog (here 10 s instead of 45 s) ends the process each time."""
     return _poisoned(trial, HANGS, WATCHDOG_S)
