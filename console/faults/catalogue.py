@@ -39,7 +39,8 @@ A = TypeVar("A", bound=Alone)
 class Fault:
     """One fault: either a scenario under load, or one with a stand of its own (`alone`).
 
-    `rate`: leads a second while it happens. `takes_s`: about how long it takes on two cores, for those who wait. `whole`: part of a run of all; others are run by name.
+    `rate`: leads a second while it happens. `takes_s`: about how long it takes on two cores, for those who wait.
+    `whole`: part of a run of all; others are run by name.
     """
 
     name: str
