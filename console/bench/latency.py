@@ -29,8 +29,8 @@ from schemas.topics import RECEIVED
 
 Values = Sequence[tuple[LeadReceived, bytes]]
 
-#: A broker that has just started is two to four times as slow until Java has compiled what it runs; at 100 leads a second
-#: that took half a minute. A burst and these seconds warm it up.
+#: A broker that has just started is two to four times as slow until Java has compiled what it runs; at 100 leads a
+#: second that took half a minute. A burst and these seconds warm it up.
 WARM_UP_LEADS = 10_000
 WARM_UP_S = 30.0
 IMPORT_LIMIT_S = 600.0

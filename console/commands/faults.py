@@ -17,11 +17,12 @@ from rich.text import Text
 from console.cluster.stop_signals import interrupted_by_signals
 from console.faults.all_faults import CATALOGUE
 from console.faults.catalogue import Fault
-from console.faults.report import Figures, markdown, on_screen, read_json, set_aside, write_between_marks, write_json
+from console.faults.report import MARK, Figures, markdown, on_screen, read_json, set_aside, write_json
 from console.faults.restoring import ENTRIES_DEFAULT, OVERWRITES_DEFAULT, restore_large_table
 from console.faults.running import Outcome
 from console.faults.series import run_each, summary
 from console.faults.soak import Soak, Soaked
+from console.page import write_between_marks
 from console.screen import count, near, screen, table
 
 RESTORE = "restore-large-table"
@@ -132,7 +133,7 @@ def report(files: tuple[Path, ...], page: Path | None) -> None:
     if page is None:
         click.echo(text)
     else:
-        write_between_marks(page, text)
+        write_between_marks(page, MARK, text)
 
 
 def _chosen(names: tuple[str, ...]) -> list[Fault]:

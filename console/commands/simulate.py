@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import click
 
+from console.page import write_between_marks
 from console.screen import count, progress, screen, table
 from console.simulation.fleet import run_all
 from console.simulation.plan_chain import VERSIONS
-from console.simulation.rules_off import RARE, RULES, look
+from console.simulation.rules_off import MARK, RARE, RULES, look_all, rules_table
 from console.simulation.runs import Outcome, run
 from console.simulation.scenario import KINDS, WEATHERS, Scenario
 from console.simulation.shrinking import Shrinker
@@ -37,6 +39,11 @@ EXIT_FAILED = 1
 @click.option("--faults", type=click.IntRange(0), default=Scenario.faults, help="At most so many faults at steps.")
 @click.option("--without", type=click.Choice(KINDS), multiple=True, help="Leave a kind of fault out; may be repeated.")
 @click.option("--rules-off", is_flag=True, help="Switch off one protective rule after the other; each must be found.")
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="With --rules-off: write the table between the marks of this page.",
+)
 def command(
     seeds: int,
     first: int,
@@ -51,19 +58,21 @@ def command(
     faults: int,
     without: tuple[str, ...],
     rules_off: bool,
+    page: Path | None,
 ) -> None:
     """Run leadflow in memory under crashes, zombies, lost epochs, Redis losses, wrong clocks and new plans.
 
     A seed settles everything: plan, leads, workers, what goes wrong at which step, and when. After each run the topics
     and tables are judged. A seed that fails is made smaller, and the command that repeats it is printed.
     """
+    jobs = jobs or os.cpu_count() or 1
     template = Scenario(seed or 0, weather or "", leads, changes, workers, faults, frozenset(without))
     if rules_off:
-        _show_rules(seeds)
+        _show_rules(seeds, jobs, page)
     elif seed is not None:
         _show_one(run(template, trace=trace))
     else:
-        _run_many(template, first, seeds, jobs or os.cpu_count() or 1, until_s)
+        _run_many(template, first, seeds, jobs, until_s)
 
 
 def _run_many(template: Scenario, first: int, seeds: int, jobs: int, until_s: float | None) -> None:
@@ -88,15 +97,19 @@ def _run_many(template: Scenario, first: int, seeds: int, jobs: int, until_s: fl
     click.echo("nothing lost, nothing sold twice, no cap passed, memory and topics agree")
 
 
-def _show_rules(seeds: int) -> None:
-    shown, missed = table("switched off", "of", "seed", "what broke", right=[2]), []
+def _show_rules(seeds: int, jobs: int, page: Path | None) -> None:
+    shown, rules = table("switched off", "of", "seed", "what broke", right=[2]), (*RULES, *RARE)
     with progress(screen(error=True)) as bar:
-        for rule in bar.track((*RULES, *RARE), description="rules"):
-            found = look(rule, range(seeds))
-            if found.seed is None and rule in RULES:
-                missed.append(rule.name)
-            shown.add_row(rule.name, rule.source, "-" if found.seed is None else str(found.seed), found.finding[:120])
+        found = list(bar.track(look_all(rules, range(seeds), jobs), total=len(rules), description="rules"))
+    for rule, seed, finding in found:
+        shown.add_row(rule.name, rule.source, "-" if seed is None else str(seed), finding[:120])
     screen().print(shown)
+    for rule, seed, _ in found:
+        if seed not in (None, rule.seed):
+            click.echo(f"{rule.name}: its known seed {rule.seed} does not notice any more, {seed} does", err=True)
+    if page is not None:
+        write_between_marks(page, MARK, rules_table(found))
+    missed = [rule.name for rule, seed, _ in found if seed is None and rule in RULES]
     if missed:
         click.echo(f"{count(seeds, 'seed')} have not noticed that these were off: {', '.join(missed)}")
         raise SystemExit(EXIT_FAILED)

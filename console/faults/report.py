@@ -13,9 +13,11 @@ from rich.table import Table
 
 from console.faults.failure import FaultFailed
 from console.faults.running import Outcome
+from console.page import markdown_table
 from console.screen import table
 
-BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
+#: The part of a page that holds the table.
+MARK = "faults"
 HEAD = ("fault", "promised", "observed", "went on after", "verdict")
 
 
@@ -80,20 +82,9 @@ def read_json(files: Iterable[Path]) -> Figures:
 def markdown(figures: Figures) -> str:
     """Return the table of a page, with where and when it was made."""
     outcomes = figures.outcomes
-    rows = [HEAD, tuple("---" for _ in HEAD)]
-    rows += [(f"`{one.fault}`", one.promised, one.observed, went_on(one), one.verdict) for one in outcomes]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    rows = [(f"`{one.fault}`", one.promised, one.observed, went_on(one), one.verdict) for one in outcomes]
     leads = sum(one.leads for one in outcomes)
-    return "\n".join([*lines, "", f"{'; '.join(figures.made)}; {leads:,} leads in all."])
-
-
-def write_between_marks(page: Path, text: str) -> None:
-    """Replace what stands between the marks of a page. Raises FaultFailed when the page has none."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise FaultFailed(f"{page} has no {BEGIN} ... {END} to write between")
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    return f"{markdown_table(HEAD, rows)}\n\n{'; '.join(figures.made)}; {leads:,} leads in all."
 
 
 def machine() -> str:

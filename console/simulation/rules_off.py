@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 from typing import Final, NamedTuple
 
+from console.page import markdown_table
 from console.simulation import rules_of_the_engine as engine
 from console.simulation import rules_of_the_protocol as protocol
 from console.simulation.runs import run
@@ -67,6 +72,12 @@ RARE: Final[tuple[Rule, ...]] = (
 )
 
 
+#: The part of a page that holds the table.
+MARK: Final = "rules"
+HEAD: Final = ("rule", "of", "says", "weather", "seed", "what breaks without it")
+FINDING_MAX: Final = 160
+
+
 class Found(NamedTuple):
     """A rule that was switched off, the seed that noticed (None: none did), and what it found first."""
 
@@ -84,3 +95,23 @@ def look(rule: Rule, seeds: Iterable[int]) -> Found:
             if not outcome.good:
                 return Found(rule, seed, outcome.findings[0])
     return Found(rule, None, "")
+
+
+def rules_table(found: Iterable[Found]) -> str:
+    """Return the table of a page: each rule, where it is written down, and the seed that notices its absence."""
+    rows = [
+        (f"`{rule.name}`", rule.source, rule.says, rule.weather, "-" if seed is None else str(seed), _short(finding))
+        for rule, seed, finding in found
+    ]
+    return markdown_table(HEAD, rows)
+
+
+def _short(finding: str) -> str:
+    """Return a finding in one line, ids by their first eight digits."""
+    return re.sub(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", r"\1", finding)[:FINDING_MAX]
+
+
+def look_all(rules: Sequence[Rule], seeds: Iterable[int], jobs: int) -> Iterator[Found]:
+    """Do so for each rule, in several processes; yield what was found in the order of the rules."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(partial(look, seeds=seeds), rules)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from console.simulation.rules_off import RULES
+from console.simulation.rules_off import RARE, RULES
 from console.simulation.scenario import WEATHERS
 from tests.support.checkout import ROOT
 
@@ -13,8 +13,12 @@ PAGE = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
 
 def test_the_table_is_that_of_the_code() -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| `") and line.count("|") == 7]
-    named = {(cells[1].strip(" `"), cells[4].strip(), int(cells[5])) for cells in (row.split("|") for row in rows)}
-    assert named == {(rule.name, rule.weather, rule.seed) for rule in RULES}
+    cells = [[cell.strip(" `") for cell in row.split("|")] for row in rows]
+    named = {(name, weather): seed for _, name, _, _, weather, seed, *_ in cells}
+    assert set(named) == {(rule.name, rule.weather) for rule in (*RULES, *RARE)}
+    assert {key: named[key] for key in ((rule.name, rule.weather) for rule in RULES)} == {
+        (rule.name, rule.weather): str(rule.seed) for rule in RULES
+    }
 
 
 def test_every_weather_is_named() -> None:

@@ -9,7 +9,7 @@ import pytest
 from console.faults.all_faults import CATALOGUE
 from console.faults.failure import FaultFailed
 from console.faults.hostile import hostile_records
-from console.faults.report import BEGIN, END, Figures, markdown, read_json, write_between_marks, write_json
+from console.faults.report import Figures, markdown, read_json, write_json
 from console.faults.running import Outcome
 from console.faults.watch import Move, silence_s
 from schemas.codec import Codec
@@ -61,21 +61,11 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, text: str) -> None:
         read_json([file])
 
 
-def test_the_table_is_written_between_the_marks_alone(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nbehind\n")
-    write_between_marks(page, markdown(Figures([OUTCOME], ["2026-11-25, 2 vCPUs"])))
-    text = page.read_text()
-    assert text.startswith(f"before\n{BEGIN}\n| fault |")
-    assert text.endswith(f"2026-11-25, 2 vCPUs; 1,000 leads in all.\n{END}\nbehind\n")
+def test_the_table_of_a_page() -> None:
+    text = markdown(Figures([OUTCOME], ["2026-11-25, 2 vCPUs"]))
+    assert text.startswith("| fault |")
+    assert text.endswith("\n\n2026-11-25, 2 vCPUs; 1,000 leads in all.")
     assert "| `zombie` | all \\| well | it was | 1.2 s | exact |" in text
-
-
-def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("nothing")
-    with pytest.raises(FaultFailed, match="no <!-- faults"):
-        write_between_marks(page, "table")
 
 
 @pytest.mark.parametrize("seed", range(40))
