@@ -138,7 +138,7 @@ class Parts:
         self.metrics.supply(lambda: _cap_samples(delivery.cap_fill(self.clock.now_ms())))
         return (
             self._intake(slips),
-            ScoringStage(slips, self.plans, _unnamed(outcomes("scoring"))),
+            ScoringStage(slips, self.plans, outcomes("scoring")),
             Routing(
                 codec,
                 slips,
@@ -176,7 +176,7 @@ class Parts:
             self._pauses,
             Claims(store, rebuilder, timeout_s),
             Hashes(settings.hash_key_bytes),
-            _unnamed(self.metrics.outcomes("dedup")),
+            self.metrics.outcomes("dedup"),
             lambda: pause_reason(settings.data),
         )
 
@@ -198,15 +198,6 @@ class Parts:
         engine.follow(BUYER_STATUS, self._status.apply)
         self.metrics.watch(engine.state)
         return engine
-
-
-def _unnamed(count: Callable[[str, str], None]) -> Callable[[str, str, str, str], None]:
-    """Return a hook for the stages that name themselves; a grade and a campaign are no labels."""
-
-    def told(_stage: str, outcome: str, reason: str, _campaign: str) -> None:
-        count(outcome, reason if outcome == "rejected" else "")
-
-    return told
 
 
 def _cap_samples(fills: Iterable[CapFill]) -> Iterator[Sample]:

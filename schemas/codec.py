@@ -144,9 +144,11 @@ class Codec:
 
     def record_type(self, value: bytes) -> type[Record]:
         """Return the record type by the schema's id alone. Raises Undecodable, UnknownSchema, Unavailable."""
-        if value[:FRAME_BYTES] not in self._types:
+        kind = self._types.get(value[:FRAME_BYTES])
+        if kind is None:
             self._learn(value)
-        return self._types[value[:FRAME_BYTES]]
+            kind = self._types[value[:FRAME_BYTES]]
+        return kind
 
     def is_own(self, value: bytes) -> bool:
         """Whether the value was written with the very schema that we write with (equal fingerprints)."""

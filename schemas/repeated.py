@@ -86,12 +86,12 @@ class Remembered(dict[Any, bytes]):
 
 def list_writer(write_item: Writer) -> Callable[[Sequence[Any]], bytes]:
     """Return what writes a list as one block with its size, and remembers the bytes of items."""
-    remembered = Remembered(write_item)
+    bytes_of = Remembered(write_item).__getitem__
 
     def written(items: Sequence[Any]) -> bytes:
         if not items:
             return b"\0"
-        block = b"".join([remembered[item] for item in items])
+        block = b"".join(map(bytes_of, items))
         return b"".join((varints.write_count(len(items)), varints.write_length(len(block)), block, b"\0"))
 
     return written
@@ -136,12 +136,11 @@ class RememberedEntries(dict[tuple[str, str], bytes]):
 
 def entries_writer() -> Callable[[Mapping[str, str]], bytes]:
     """Return what writes a map of texts as one block, and remembers the bytes of entries."""
-    remembered = RememberedEntries()
+    bytes_of = RememberedEntries().__getitem__
 
     def written(entries: Mapping[str, str]) -> bytes:
         if not entries:
             return b"\0"
-        pieces = [remembered[entry] for entry in entries.items()]
-        return b"".join((varints.write_length(len(pieces)), *pieces, b"\0"))
+        return b"".join((varints.write_length(len(entries)), *map(bytes_of, entries.items()), b"\0"))
 
     return written

@@ -88,7 +88,7 @@ class Pool:
     def route(self, order: Sequence[int]) -> Route:
         """Return the route of these candidates, named by their places in the pool; at least one."""
         written, first = self._written, order[0]
-        block = b"".join([written[place] for place in order])
+        block = b"".join(map(written.__getitem__, order))
         head = write_count(len(order)) + write_length(len(block))
         known = (len(order), self.candidates[first], len(head) + len(written[first]))
         return Route(b"".join((head, block, b"\0")), known)

@@ -25,10 +25,9 @@ from schemas.slip import Slips
 from schemas.topics import RECEIVED, REJECTED, UNIQUE
 from streams.stage import Batch, Epoch, Message, Stage
 
-#: Told of each lead that is no test, as it is written down: stage, outcome, reason ("" when unique), campaign ("" when
-#: not an id).
-#: An epoch that is undone has been told of too.
-OnOutcome = Callable[[str, str, str, str], None]
+
+def _silent(outcome: str, reason: str) -> None:
+    """Count nothing."""
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
@@ -61,7 +60,7 @@ class DedupStage(Stage):
         pauses: PauseView,
         claims: Claims,
         hashes: Hashes,
-        on_outcome: OnOutcome | None = None,
+        count: Callable[[str, str], None] = _silent,
         intake_paused: Callable[[], str | None] = lambda: None,
     ) -> None:
         """Put the parts together.
@@ -73,7 +72,7 @@ class DedupStage(Stage):
             pauses: suppliers and campaigns paused by hand.
             claims: who was seen before.
             hashes: the keyed hashes of slips and claims.
-            on_outcome: told of each lead.
+            count: told of each outcome (unique, rejected) with its reason code, for metrics; test leads count nowhere.
             intake_paused: why no lead may be taken in on this machine now (its disk is full), or None.
         """
         self._codec = codec
@@ -82,7 +81,7 @@ class DedupStage(Stage):
         self._pauses = pauses
         self._claims = claims
         self._hashes = hashes
-        self._told = on_outcome
+        self._count = count
         self._intake_paused = intake_paused
         self._rules: Rules | None = None
         self._refused_version = 0
@@ -191,7 +190,6 @@ class DedupStage(Stage):
 
     def _write(self, judged: Judged, rules: Rules, epoch: Epoch) -> None:
         received, verdict, earlier = judged.received, judged.verdict, judged.earlier
-        lead = received.lead
         if isinstance(verdict, Refused):
             self._reject(received, rules, epoch, verdict)
         elif earlier is not None:
@@ -202,8 +200,8 @@ class DedupStage(Stage):
             slip = self._slip(received, verdict, rules, epoch.now_ms)
             sealed = self._slips.seal_unique(slip, verdict.campaign.validator.lead(verdict.values))
             epoch.emit(UNIQUE, sealed, verdict.lead_id)
-            if self._told is not None and not slip.test:
-                self._told(self.name, "unique", "", lead.campaign_id)
+            if not slip.test:
+                self._count("unique", "")
 
     def _slip(self, received: Received, valid: Valid, rules: Rules, now_ms: int) -> Slip:
         lead, values = received.lead, valid.values
@@ -261,8 +259,8 @@ class DedupStage(Stage):
             plan_version=rules.plan.version,
         )
         epoch.emit(REJECTED, self._codec.encode(record), refused.lead_id)
-        if self._told is not None and not record.test:
-            self._told(self.name, "rejected", refused.reason, campaign_id)
+        if not record.test:
+            self._count("rejected", refused.reason)
 
 
 def _note_earlier(prepared: Prepared, offset: int, before: Earlier) -> None:

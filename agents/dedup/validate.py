@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import attrgetter, itemgetter
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from agents.dedup.fields import are_clean, compile_field
@@ -37,21 +37,6 @@ def _getter(columns: list[str]) -> Callable[[LeadReceived], tuple[str | None, ..
     return attrgetter(*columns)
 
 
-def part_of(names: Sequence[str]) -> Callable[[dict[str, str]], dict[str, str]]:
-    """Return what takes the values of these names, as far as they are there, out of all values; in the names' order."""
-    get = itemgetter(*names) if len(names) > 1 else None
-
-    def part(values: dict[str, str]) -> dict[str, str]:
-        if get is not None:
-            try:
-                return dict(zip(names, get(values), strict=True))
-            except KeyError:
-                pass
-        return {name: values[name] for name in names if name in values}
-
-    return part
-
-
 class Validator:
     """The fields of one campaign at one plan version, compiled. Fields the campaign does not list are dropped."""
 
@@ -67,11 +52,9 @@ class Validator:
         self._mapped = [field.name for field in mapped]
         self._order = {rule.name: at for at, rule in enumerate(rules)}
         self._noted = [(f.name, f.name in RECEIVED_COLUMNS, f.note) for f in fields if f.note is not None]
-        self._extra = part_of([rule.name for rule in rules if rule.name not in LEAD_COLUMNS])
-        #: The values of fields marked `personal: false`: they go into facts that are kept for ever.
-        self.attributes = part_of([rule.name for rule in rules if not rule.personal])
-        #: The personal values that a condition of the campaign reads: for stages, never for facts.
-        self.private = part_of([rule.name for rule in rules if rule.personal and rule.condition_read])
+        self._extra = tuple(rule.name for rule in rules if rule.name not in LEAD_COLUMNS)
+        self._attributes = tuple(rule.name for rule in rules if not rule.personal)
+        self._private = tuple(rule.name for rule in rules if rule.personal and rule.condition_read)
 
     def check(self, received: LeadReceived) -> Checked:
         """Return the canonical values, or every fault, in the plan's order of fields."""
@@ -162,8 +145,16 @@ class Validator:
             get("city"),
             get("state"),
             get("postal_code"),
-            self._extra(values),
+            {name: values[name] for name in self._extra if name in values},
         )
+
+    def attributes(self, values: dict[str, str]) -> dict[str, str]:
+        """Return the values of fields marked `personal: false`: they go into facts that are kept for ever."""
+        return {name: values[name] for name in self._attributes if name in values}
+
+    def private(self, values: dict[str, str]) -> dict[str, str]:
+        """Return the personal values that a condition of the campaign reads: for stages, never for facts."""
+        return {name: values[name] for name in self._private if name in values}
 
 
 def values_of(lead: Lead) -> dict[str, str]:

@@ -12,9 +12,9 @@ from schemas.slip import Slips, Unique
 from schemas.topics import SCORED, UNIQUE
 from streams.stage import Batch, Epoch, Message, Stage
 
-#: Told of each lead that is no test, as it is written down: stage, outcome, grade, campaign. An epoch that is undone
-#: was told of too.
-OnOutcome = Callable[[str, str, str, str], None]
+
+def _silent(outcome: str, reason: str) -> None:
+    """Count nothing."""
 
 
 class ScoringStage(Stage):
@@ -23,10 +23,11 @@ class ScoringStage(Stage):
     name = "scoring"
     sources = (UNIQUE,)
 
-    def __init__(self, slips: Slips, plans: PlanView, on_outcome: OnOutcome | None = None) -> None:
+    def __init__(self, slips: Slips, plans: PlanView, count: Callable[[str, str], None] = _silent) -> None:
+        """Put the parts together; `count` is told of each lead that is no test (scored, ""), for metrics."""
         self._slips = slips
         self._plans = plans
-        self._told = on_outcome
+        self._count = count
         self._scores: Scores | None = None
         #: What the last `prepare` opened, by partition and offset: one batch a partition, replaced by the next.
         self._opened: dict[int, dict[int, Unique | Exception]] = {}
@@ -60,8 +61,8 @@ class ScoringStage(Stage):
             slip = one[0]
             score = scores.of(slip)
             epoch.emit(SCORED, seal(one, score), slip.lead_id, partition=batch.partition)
-            if self._told is not None and not slip.test:
-                self._told(self.name, "scored", score.grade, slip.campaign_id)
+            if not slip.test:
+                self._count("scored", "")
 
     def forget(self, partition: int) -> None:
         """See `Stage.forget`."""

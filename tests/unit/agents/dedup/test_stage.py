@@ -42,7 +42,7 @@ class Intake:
     def __init__(self, *, applied: bool = True) -> None:
         self.store, self.log = MemoryStore(), MemoryUniqueLog()
         self.plans, self.pauses = PlanView(CODEC), PauseView(CODEC)
-        self.told: list[tuple[str, str, str, str]] = []
+        self.told: list[tuple[str, str]] = []
         self.stage = self.another()
         if applied:
             self.plans.apply(plan_message(plan()))
@@ -105,7 +105,7 @@ def test_a_good_lead_goes_on_with_its_slip(intake: Intake) -> None:
     assert unique.lead.fields == {"owns_home": "true", "monthly_bill": "220"}
     [(topic, _, key, partition)] = epoch.records
     assert (topic, key, partition) == ("leads.unique", slip.lead_id, None)
-    assert intake.told == [("dedup", "unique", "", "solar-us")]
+    assert intake.told == [("unique", "")]
 
 
 def test_a_lost_zero_of_a_zip_is_noted_in_the_slip(intake: Intake) -> None:
