@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from agents.endings import reason_of_lead
 from schemas.reasons import Reason
 from schemas.records import LeadClosed, LeadSold, OpenLead, RightUnfilled
@@ -15,10 +17,9 @@ def settle(known: OpenLead | None, end: End, now_ms: int) -> OpenLead | LeadClos
 
     Idempotent on the right's index: an end that is already counted changes nothing.
     """
-    opened = known if known is not None else _opened(end, now_ms)
-    if end.index in opened.ended:
-        return opened
-    counted = _counted(opened, end)
+    if known is not None and end.index in known.ended:
+        return known
+    counted = _begun(end, now_ms) if known is None else _counted(known, end)
     return counted if len(counted.ended) < counted.rights else _closed(counted, end, now_ms)
 
 
@@ -32,38 +33,39 @@ def owed(payout_minor: int, payout_owed: str, sold: int, *, test: bool) -> int:
     return payout_minor if sold and not test else 0
 
 
-def _opened(end: End, now_ms: int) -> OpenLead:
-    return OpenLead(end.rights, (), 0, 0, end.payout_minor, end.payout_owed, end.currency, {}, 0, now_ms)
+def _begun(end: End, now_ms: int) -> OpenLead:
+    """Return the lead after the first end of a right."""
+    terms = end.payout_minor, end.payout_owed, end.currency
+    if isinstance(end, LeadSold):
+        return OpenLead(end.rights, (end.index,), 1, end.price_minor, *terms, {}, 0, now_ms)
+    return OpenLead(end.rights, (end.index,), 0, 0, *terms, {end.reason: 1}, end.value_minor, now_ms)
 
 
 def _counted(lead: OpenLead, end: End) -> OpenLead:
-    sold, revenue, reasons, value = lead.sold, lead.revenue_minor, lead.reasons, lead.value_minor
-    if isinstance(end, LeadSold):
-        sold, revenue = sold + 1, revenue + end.price_minor
-    else:
-        reasons = {**reasons, end.reason: reasons.get(end.reason, 0) + 1}
-        value = max(value, end.value_minor)
+    """Return the lead after one more end."""
     ended = (*lead.ended, end.index)
-    terms = lead.payout_minor, lead.payout_owed, lead.currency
-    return OpenLead(lead.rights, ended, sold, revenue, *terms, reasons, value, lead.since_at)
+    if isinstance(end, LeadSold):
+        return replace(lead, ended=ended, sold=lead.sold + 1, revenue_minor=lead.revenue_minor + end.price_minor)
+    reasons = {**lead.reasons, end.reason: lead.reasons.get(end.reason, 0) + 1}
+    return replace(lead, ended=ended, reasons=reasons, value_minor=max(lead.value_minor, end.value_minor))
 
 
 def _closed(lead: OpenLead, end: End, now_ms: int) -> LeadClosed:
     return LeadClosed(
-        lead_id=end.lead_id,
-        campaign_id=end.campaign_id,
-        supplier_id=end.supplier_id,
-        test=end.test,
-        sold=lead.sold,
-        rights=lead.rights,
-        revenue_minor=lead.revenue_minor,
-        payout_minor=owed(lead.payout_minor, lead.payout_owed, lead.sold, test=end.test),
-        currency=lead.currency,
-        reason=Reason.SOLD if lead.sold else reason_of_lead(lead.reasons),
-        reasons=lead.reasons,
-        value_minor=0 if lead.sold else lead.value_minor,
-        closed_at=now_ms,
-        received_at=end.received_at,
-        received_partition=end.received_partition,
-        received_offset=end.received_offset,
+        end.lead_id,
+        end.campaign_id,
+        end.supplier_id,
+        end.test,
+        lead.sold,
+        lead.rights,
+        lead.revenue_minor,
+        owed(lead.payout_minor, lead.payout_owed, lead.sold, test=end.test),
+        lead.currency,
+        Reason.SOLD if lead.sold else reason_of_lead(lead.reasons),
+        lead.reasons,
+        0 if lead.sold else lead.value_minor,
+        now_ms,
+        end.received_at,
+        end.received_partition,
+        end.received_offset,
     )
