@@ -105,12 +105,10 @@ class Codec:
         if kind not in self._writers:
             raise TypeError(f"{kind.__name__} has no id in schemas/ids.json: it only travels inside other records")
         frame, write = self._writers[kind]
-        parts = [frame]
         try:
-            write(record, parts.append)
+            value = frame + write(record)
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise TypeError(f"a {kind.__name__} that does not fit its schema: {_misfit(record)}") from None
-        value = b"".join(parts)
         if kind in _READ_BACK:
             self._recent.put(value[:_BEGINNING], (value, record))
         return value
@@ -194,7 +192,7 @@ def _misfit(record: Record) -> str:
     for field in record.__struct_fields__:
         value = getattr(record, field)
         try:
-            compile_writer(schema, TYPES, [field])(value, bytearray().extend)
+            compile_writer(schema, TYPES, [field])(value)
         except UnicodeError:
             return f"field {field} is not valid Unicode text"
         except OverflowError:

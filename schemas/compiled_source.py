@@ -44,6 +44,10 @@ class Source:
         exec(compile(text, f"<{name} of {', '.join(self._schemas)}>", "exec"), self._globals)  # noqa: S102 - our own lines
         return self._globals[name]
 
+    def know(self, schemas: Mapping[str, Schema]) -> None:
+        """Let the schema name these records."""
+        self._schemas = {**schemas, **self._schemas}
+
     def line(self, text: str) -> None:
         """Add a line at the present depth."""
         self._lines.append("    " * self._depth + text)

@@ -3,16 +3,16 @@
 A record is one join of its pieces; what repeats from lead to lead is a piece that is ready (`repeated.py`), numbers
 and lengths are looked up. What is written, for a record `P(rule: string, points: int, note: null or string)`:
 
-    def write(r, a):
-        a(join((TEXTS[r.rule], INTS[r.points],
-                NULL if (t1 := r.note) is None else SOME[len(t1 := t1.encode())], t1 or NONE)))
+    def write(r):
+        return join((TEXTS[r.rule], INTS[r.points],
+                     NULL if (t1 := r.note) is None else SOME[len(t1 := t1.encode())], t1 or NONE))
 
 `tests/unit/schemas/test_compiled.py` compares each with fastavro, byte by byte.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas import varints
@@ -23,9 +23,12 @@ from schemas.repeated import (
     FEW_VALUES,
     REPEATED_ALONE,
     Remembered,
+    RememberedEntries,
     RememberedTexts,
     Writer,
     entries_writer,
+    entry_bytes,
+    items_writer,
     list_writer,
 )
 
@@ -38,22 +41,43 @@ _NAMES = {
     "SOME": varints.Numbers(lambda length: b"\2" + varints.write_length(length)),
     "NULL": b"\0",
     "NONE": b"",
-    "entries": entries_writer(),
+    "few_entries": entries_writer(RememberedEntries().__getitem__),
+    "entries": entries_writer(entry_bytes),
 }
 
 _TEXTS_BY_TEXT = {"type": "map", "values": "string"}
 
 
-def compile_writer(schema: Schema, types: Mapping[str, type[Record]], only: Sequence[str] = ()) -> Writer:
-    """Return `write(record, append)`; with `only`, `write(first, second, ..., append)` for those fields' values."""
+_NOTHING: Mapping[str, Schema] = {}
+
+
+def compile_writer(
+    schema: Schema,
+    types: Mapping[str, type[Record]],
+    only: Sequence[str] = (),
+    known: Mapping[str, Schema] = _NOTHING,
+) -> Writer:
+    """Return `write(record) -> bytes`; with `only`, `write(first, second, ...) -> bytes` for those fields' values.
+
+    `known` are records that the schema may name although it does not define them.
+    """
     source = _Writing(schema, types, {**_NAMES, "TIMES": varints.Times(), "TEXTS": RememberedTexts()})
+    source.know(known)
     fields = chosen(schema, only)
     arguments = [f"x{index}" for index, _ in enumerate(fields)] if only else [f"r.{field['name']}" for field in fields]
     for field, argument in zip(fields, arguments, strict=True):
         source.write_field(field, argument)
-    source.flush()
-    writer: Writer = source.function("write", ", ".join([*(arguments if only else ["r"]), "a"]))
+    source.finish()
+    writer: Writer = source.function("write", ", ".join(arguments if only else ["r"]))
     return writer
+
+
+def _text(text: str) -> bytes:
+    encoded = text.encode()
+    return varints.write_length(len(encoded)) + encoded
+
+
+_PRIMITIVES: Mapping[str, Writer] = {"string": _text, "int": varints.write_int}
 
 
 class _Writing(Source):
@@ -67,18 +91,28 @@ class _Writing(Source):
         """Add a field's value; a text of few values is remembered."""
         if field["type"] == "string" and field["name"] in FEW_VALUES:
             self._pieces.append(f"TEXTS[{value}]")
-        elif field["name"] in FEW_ENTRIES and self._resolved(field["type"]) == _TEXTS_BY_TEXT:
-            self._pieces.append(f"entries({value})")
+        elif field["name"] in FEW_ENTRIES and field["type"] == _TEXTS_BY_TEXT:
+            self._pieces.append(f"few_entries({value})")
         else:
             self._write(field["type"], value)
 
     def flush(self) -> None:
         """Add the line that appends the pieces collected so far."""
+        if self._pieces:
+            self.line(f"a({self._joined()})")
+
+    def finish(self) -> None:
+        """Add the line that returns all of it: in one join, if nothing had to be appended before."""
+        if not self._lines:
+            self.line(f"return {self._joined()}")
+            return
+        self.flush()
+        self._lines.insert(0, "    parts = []; a = parts.append")
+        self.line("return join(parts)")
+
+    def _joined(self) -> str:
         pieces, self._pieces = self._pieces, []
-        if len(pieces) == 1:
-            self.line(f"a({pieces[0]})")
-        elif pieces:
-            self.line(f"a(join(({', '.join(pieces)})))")
+        return pieces[0] if len(pieces) == 1 else f"join(({', '.join(pieces)}))"
 
     def _write(self, schema: Any, value: str) -> None:
         schema = self._resolved(schema)
@@ -95,9 +129,11 @@ class _Writing(Source):
         elif self._repeats(schema):
             self._pieces.append(f"{self._list_writer(schema)}({value})")
         elif schema["type"] == "array":
-            self._write_items(value, "item", lambda item: self._write(schema["items"], item))
+            self._pieces.append(f"{self._items_writer(schema)}({value})")
+        elif schema == _TEXTS_BY_TEXT:
+            self._pieces.append(f"entries({value})")
         elif schema["type"] == "map":
-            self._write_items(value, "entry", lambda entry: self._write_entry(schema, entry))
+            self._write_entries(schema, value)
         else:
             self._pieces.append(f"TIMES[{value}]")
 
@@ -141,16 +177,17 @@ class _Writing(Source):
 
         self._indented(present)
 
-    def _write_items(self, value: str, kind: str, write: Callable[[str], None]) -> None:
-        held, item = self._fresh("h"), self._fresh(kind)
+    def _write_entries(self, schema: Schema, value: str) -> None:
+        held, key, item = self._fresh("h"), self._fresh("k"), self._fresh("w")
 
         def present() -> None:
             self.line(f"a(LONGS[len({held})])")
-            self.line(f"for {item} in {held}{'.items()' if kind == 'entry' else ''}:")
+            self.line(f"for {key}, {item} in {held}.items():")
             self._indented(each)
 
         def each() -> None:
-            write(item)
+            self._pieces.append(f"TEXTS[{key}]")
+            self._write(schema["values"], item)
             self.flush()
 
         self.flush()
@@ -158,11 +195,17 @@ class _Writing(Source):
         self._indented(present)
         self._pieces.append(r"b'\0'")
 
-    def _write_entry(self, schema: Schema, entry: str) -> None:
-        key, value = self._fresh("k"), self._fresh("w")
-        self.line(f"{key}, {value} = {entry}")
-        self._pieces.append(f"TEXTS[{key}]")
-        self._write(schema["values"], value)
+    def _record_writer(self, schema: Schema) -> Writer:
+        """Return the writer of a record inside of this one, which may name what was defined before it."""
+        return compile_writer(schema, self._types, known=self._schemas)
+
+    def _items_writer(self, schema: Schema) -> str:
+        """Return the name of what writes an array whose items do not repeat."""
+        item = self._resolved(schema["items"])
+        name = f"items_of_{item if isinstance(item, str) else item['name']}"
+        write_item = _PRIMITIVES[item] if isinstance(item, str) else self._record_writer(item)
+        self._globals[name] = items_writer(write_item)
+        return name
 
     def _list_writer(self, schema: Schema) -> str:
         item = self._resolved(schema["items"])

@@ -12,8 +12,7 @@ from typing import Any
 from schemas import varints
 
 Reader = Callable[[bytes, int], tuple[Any, int]]
-Writer = Callable[..., None]
-Append = Callable[[bytes], None]
+Writer = Callable[..., bytes]
 
 #: Records of which lists repeat: by rule, by contract and price, by reason and time of an epoch.
 REPEATED = frozenset({"Points", "Candidate", "Step"})
@@ -76,11 +75,9 @@ class Remembered(dict[Any, bytes]):
         self._write = write
 
     def __missing__(self, record: Any) -> bytes:
-        parts: list[bytes] = []
-        self._write(record, parts.append)
         if len(self) >= REMEMBERED_MAX:
             self.clear()
-        written = self[record] = b"".join(parts)
+        written = self[record] = self._write(record)
         return written
 
 
@@ -93,6 +90,17 @@ def list_writer(write_item: Writer) -> Callable[[Sequence[Any]], bytes]:
             return b"\0"
         block = b"".join(map(bytes_of, items))
         return b"".join((varints.write_count(len(items)), varints.write_length(len(block)), block, b"\0"))
+
+    return written
+
+
+def items_writer(write_item: Writer) -> Callable[[Sequence[Any]], bytes]:
+    """Return what writes an array as one block without its size."""
+
+    def written(items: Sequence[Any]) -> bytes:
+        if not items:
+            return b"\0"
+        return b"".join((varints.write_length(len(items)), *map(write_item, items), b"\0"))
 
     return written
 
@@ -125,8 +133,7 @@ class RememberedEntries(dict[tuple[str, str], bytes]):
     """The bytes of a map's entries, by key and value."""
 
     def __missing__(self, entry: tuple[str, str]) -> bytes:
-        key, value = (text.encode() for text in entry)
-        written = b"".join((varints.write_length(len(key)), key, varints.write_length(len(value)), value))
+        written = entry_bytes(entry)
         if len(written) <= TEXT_CHARACTERS_MAX:
             if len(self) >= REMEMBERED_MAX:
                 self.clear()
@@ -134,9 +141,14 @@ class RememberedEntries(dict[tuple[str, str], bytes]):
         return written
 
 
-def entries_writer() -> Callable[[Mapping[str, str]], bytes]:
-    """Return what writes a map of texts as one block, and remembers the bytes of entries."""
-    bytes_of = RememberedEntries().__getitem__
+def entry_bytes(entry: tuple[str, str]) -> bytes:
+    """Return the bytes of a map's entry."""
+    key, value = entry[0].encode(), entry[1].encode()
+    return b"".join((varints.write_length(len(key)), key, varints.write_length(len(value)), value))
+
+
+def entries_writer(bytes_of: Callable[[tuple[str, str]], bytes]) -> Callable[[Mapping[str, str]], bytes]:
+    """Return what writes a map of texts as one block, from the bytes of its entries."""
 
     def written(entries: Mapping[str, str]) -> bytes:
         if not entries:

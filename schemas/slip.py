@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -145,23 +145,21 @@ class Slips:
 
     def body_of(self, lead: Lead) -> bytes:
         """Return the body of a lead."""
-        return _written(self._write_lead, lead)
+        return self._write_lead(lead)
 
     def slip_bytes_of(self, slip: Slip) -> bytes:
         """Return the bytes of a slip."""
-        return _written(self._write_slip, slip)
+        return self._write_slip(slip)
 
     def head_bytes_of(self, slip: Slip, score: Score) -> bytes:
         """Return the bytes of slip and score."""
-        return _written(self._write_slip, slip) + _written(self._write_score, score)
+        return self._write_slip(slip) + self._write_score(score)
 
     def seal_unique(self, slip: Slip, lead: Lead) -> bytes:
         """Return a framed LeadUnique."""
-        slip_bytes = _written(self._write_slip, slip)
+        slip_bytes = self._write_slip(slip)
         self._slips.put(slip_bytes[:ID_BYTES], (slip_bytes, slip))
-        parts = [self._frame["LeadUnique"], slip_bytes]
-        self._write_lead(lead, parts.append)
-        return b"".join(parts)
+        return b"".join((self._frame["LeadUnique"], slip_bytes, self._write_lead(lead)))
 
     def seal_scored(self, unique: Unique, score: Score) -> bytes:
         """Return a framed LeadScored of an opened LeadUnique."""
@@ -176,32 +174,23 @@ class Slips:
         """Return a framed Offer of an opened LeadScored."""
         slip, score, head_bytes, body = scored
         if not isinstance(route, Route):
-            route = Pool(route).route(range(len(route))) if route else Route(_written(self._write_route, route))
-        parts = [self._frame["Offer"], head_bytes]
-        self._write_right(right, parts.append)
-        parts.append(route.written)
-        self._write_standing(position, trace, parts.append)
-        parts.append(body)
-        value = b"".join(parts)
+            route = Pool(route).route(range(len(route))) if route else Route(self._write_route(route))
+        standing = self._write_standing(position, trace)
+        value = b"".join((self._frame["Offer"], head_bytes, self._write_right(right), route.written, standing, body))
         head = OfferHead(slip, score, right, route, position, tuple(trace))
         self._know_offer(value, (head, head_bytes, body))
         return value
 
     def seal_reroute(self, head_bytes: bytes, right: Right, trace: Sequence[Step], body: bytes) -> bytes:
         """Return a framed Reroute."""
-        parts = [self._frame["Reroute"], head_bytes]
-        self._write_reroute(right, trace, parts.append)
-        parts.append(body)
-        return b"".join(parts)
+        return b"".join((self._frame["Reroute"], head_bytes, self._write_reroute(right, trace), body))
 
     def seal_buyer_lead(
         self, lead_id: str, sale_id: str, sold_at: int, price_minor: int, currency: str, test: bool, body: bytes
     ) -> bytes:
         """Return a framed BuyerLead; `body` holds only the fields that the buyer's contract names."""
-        parts = [self._frame["BuyerLead"]]
-        self._write_buyer_lead(lead_id, sale_id, sold_at, price_minor, currency, test, parts.append)
-        parts.append(body)
-        return b"".join(parts)
+        head = self._write_buyer_lead(lead_id, sale_id, sold_at, price_minor, currency, test)
+        return b"".join((self._frame["BuyerLead"], head, body))
 
     # --- within --------------------------------------------------------------------------------------------
 
@@ -273,9 +262,3 @@ def _middle(record: str, *fields: str) -> tuple[Reader, Writer]:
     """Return reader and writer of the fields between the head and the lead."""
     schema = self_contained(record)
     return compile_reader(schema, TYPES, fields), compile_writer(schema, TYPES, fields)
-
-
-def _written(write: Writer, *values: Any) -> bytes:
-    parts: list[bytes] = []
-    write(*values, parts.append)
-    return b"".join(parts)

@@ -20,9 +20,7 @@ WRITE = compile_writer(self_contained("Offer"), TYPES, ["route"])
 
 
 def route_of(candidates: tuple[Candidate, ...]) -> Route:
-    parts: list[bytes] = []
-    WRITE(candidates, parts.append)
-    return Route(b"".join(parts))
+    return Route(WRITE(candidates))
 
 
 @given(st.lists(any_of(Candidate), min_size=1, max_size=5).map(tuple))
