@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -28,16 +28,13 @@ class Field(NamedTuple):
 
     `read` returns the canonical string of a value as received, "" when nothing is left of it, or raises Wrong.
     `known` maps values to what `read` would return, as far as it is remembered: one look instead of a reading.
-    `parse` does what is left to do for a value that is clean and has at most `longest` characters; None: nothing.
     `note` says in words, without the value, how it was mended; "" when it was not.
     """
 
     name: str
     required: bool
     read: Parse
-    longest: int
     known: dict[str, str]
-    parse: Parse | None
     note: Callable[[str], str] | None
 
 
@@ -48,12 +45,11 @@ def compile_field(rule: FieldRule) -> Field:
         parse = _matching(parse, rule.pattern)
     if rule.min is not None or rule.max is not None:
         parse = _between(parse, rule)
-    longest = LONGEST.get(rule.type, LONGEST_OTHER)
-    read = _reader(parse, longest)
+    read = _reader(parse, LONGEST.get(rule.type, LONGEST_OTHER))
     known: dict[str, str] = {}
     if rule.type in _REMEMBERED:
-        parse = read = _remembering(read, known)
-    return Field(rule.name, rule.required, read, longest, known, parse, _note if rule.type == "us_zip" else None)
+        read = _remembering(read, known)
+    return Field(rule.name, rule.required, read, known, _note if rule.type == "us_zip" else None)
 
 
 def _note(raw: str) -> str:
@@ -75,15 +71,6 @@ def _reader(parse: Parse | None, longest: int) -> Parse:
         return parse(value) if value and parse is not None else value
 
     return read
-
-
-def are_clean(values: Iterable[str]) -> bool:
-    """Say whether `clean` would leave each of these values (none is empty) as it is, by one look at all together.
-
-    Joined by a space, a space too many anywhere shows as two. False for values that are clean but long together.
-    """
-    whole = f" {' '.join(values)} "
-    return len(whole) <= LONGEST["text"] and whole.isascii() and whole.isprintable() and "  " not in whole
 
 
 def _remembering(read: Parse, known: dict[str, str]) -> Parse:

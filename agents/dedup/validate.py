@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from agents.dedup.fields import are_clean, compile_field
+from agents.dedup.fields import compile_field
 from agents.dedup.text import Wrong
 from config.plan.model import FieldRule
 from schemas.reasons import Reason
@@ -45,9 +45,6 @@ class Validator:
         columns = [field for field in fields if field.name in RECEIVED_COLUMNS]
         mapped = [field for field in fields if field.name not in RECEIVED_COLUMNS]
         self._readers = [(f.name, f.required, f.known, f.read) for f in columns + mapped]
-        self._names = [field.name for field in columns + mapped]
-        self._required = frozenset(field.name for field in fields if field.required)
-        self._parsed = [(f.name, f.known, f.longest, f.parse, f.note) for f in fields if f.parse is not None]
         self._get_columns = _getter([field.name for field in columns])
         self._mapped = [field.name for field in mapped]
         self._order = {rule.name: at for at, rule in enumerate(rules)}
@@ -58,55 +55,10 @@ class Validator:
 
     def check(self, received: LeadReceived) -> Checked:
         """Return the canonical values, or every fault, in the plan's order of fields."""
-        values = self._present(received)
-        complete = len(values) == len(self._names) or self._required <= values.keys()
-        if complete and are_clean(values.values()):
-            notes = self._parse(values)
-            if notes is not None:
-                return Checked(values, notes, ())
-        return self.check_each(received)
-
-    def _raws(self, received: LeadReceived) -> tuple[Any, ...]:
-        """Return the values as received, each a text or None, in the order of `_names`."""
-        return (*self._get_columns(received), *map(received.fields.get, self._mapped))
-
-    def _present(self, received: LeadReceived) -> dict[str, str]:
-        """Return the values that are there and not empty, as received."""
-        raws = self._raws(received)
-        if all(raws):
-            return dict(zip(self._names, raws, strict=True))
-        return {name: raw for name, raw in zip(self._names, raws, strict=True) if raw}
-
-    def _parse(self, values: dict[str, str]) -> tuple[str, ...] | None:
-        """Make clean values canonical in place and return the notes; None when one is not right: check each then.
-
-        The short way of almost all leads: most of their fields need nothing at all.
-        """
-        notes: tuple[str, ...] = ()
-        for name, known, longest, parse, note in self._parsed:
-            raw = values.get(name)
-            if raw is None:
-                continue
-            if len(raw) > longest:
-                return None
-            value = known.get(raw)
-            if value is None:
-                try:
-                    value = parse(raw)
-                except Wrong:
-                    return None
-            if value == raw:
-                continue
-            values[name] = value
-            if note is not None and (words := note(raw)):
-                notes += (f"{name}: {words}",)
-        return notes
-
-    def check_each(self, received: LeadReceived) -> Checked:
-        """Do what `check` does by reading each value by itself, and collect what is wrong."""
         values: dict[str, str] = {}
         faults: list[Fault] = []
-        for (name, required, known, read), raw in zip(self._readers, self._raws(received), strict=True):
+        raws = (*self._get_columns(received), *map(received.fields.get, self._mapped))
+        for (name, required, known, read), raw in zip(self._readers, raws, strict=True):
             if raw:
                 value = known.get(raw)
                 if value is None:
