@@ -116,7 +116,8 @@ class Closer:
         self.last_ms = self._clock.monotonic_ms() - self._began_ms
         self._complete()
         slow = self.last_ms >= self._options.epoch_slow_ms
-        self._on_event(EpochCommitted(epoch.processed, len(epoch.outputs), self.last_ms, slow, self._cpu.take()))
+        records, outputs = (epoch.processed, epoch.processed - epoch.records), len(epoch.outputs)
+        self._on_event(EpochCommitted(*records, outputs, self.last_ms, slow, self._cpu.take()))
 
     def send_round(self, epoch: OpenEpoch, noted: Container[str]) -> Appended:
         """Put what was emitted into the transaction, which begins with the first round.

@@ -12,10 +12,12 @@ from streams.stage import TopicPartition
 class EpochCommitted:
     """An epoch's transaction is committed. `took_ms` from begin to commit; `slow`: the producer will be renewed.
 
+    `records` were processed, `handed_over` of them within the epoch that wrote them (`streams.rounds`).
     `cpu_s` is the CPU of the engine's work by part (stages, fetching, committing) since the epoch committed before.
     """
 
     records: int
+    handed_over: int
     outputs: int
     took_ms: int
     slow: bool

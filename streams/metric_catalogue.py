@@ -65,7 +65,12 @@ EPOCH_SECONDS = MetricSpec(
     "Seconds from begin to commit of an epoch.",
     (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.4, 1, 2.5, 8),
 )
-RECORDS = MetricSpec("leadflow_records", "counter", ("direction",), "Records taken and given by committed epochs.")
+RECORDS = MetricSpec(
+    "leadflow_records",
+    "counter",
+    ("direction",),
+    "Records taken and given by committed epochs; `handed_over`: those of `in` that the epoch itself had written.",
+)
 CPU = MetricSpec(
     "leadflow_cpu_seconds",
     "counter",
@@ -165,7 +170,7 @@ LABEL_VALUES: Mapping[str, frozenset[str]] = {
     "outcome": frozenset((*OUTCOMES.values(), "committed", "undone", OTHER)),
     "reason": frozenset(("", *Reason, *POISON_REASONS, OTHER)),
     "cause": frozenset((*ERROR_CLASSES, "first", "slow", "abort", "error", "connection", "idle", OTHER)),
-    "direction": frozenset(("in", "out")),
+    "direction": frozenset(("in", "out", "handed_over")),
     "part": frozenset((*STAGES, FETCHING, COMMITTING)),
     "way": frozenset(("dead_letter", "stage")),
     "topic": frozenset(spec.name for spec in source_topics()),

@@ -114,6 +114,7 @@ class Metrics(Collector):
         self.count(m.EPOCHS, "committed")
         self.count(m.RECORDS, "in", by=event.records)
         self.count(m.RECORDS, "out", by=event.outputs)
+        self.count(m.RECORDS, "handed_over", by=event.handed_over)
         self.count(m.EPOCHS_SLOW, by=event.slow)
         for part, seconds in event.cpu_s.items():
             self.count(m.CPU, part, by=seconds)

@@ -84,9 +84,13 @@ def test_a_value_outside_of_a_closed_set_is_other_and_never_shown() -> None:
 def test_engine_events_are_counted() -> None:
     metrics = Metrics()
     metrics.listen(
-        events.EpochCommitted(records=10, outputs=25, took_ms=12, slow=False, cpu_s={"dedup": 0.25, "committing": 0.5})
+        events.EpochCommitted(
+            records=10, handed_over=4, outputs=25, took_ms=12, slow=False, cpu_s={"dedup": 0.25, "committing": 0.5}
+        )
     )
-    metrics.listen(events.EpochCommitted(records=1, outputs=0, took_ms=700, slow=True, cpu_s={"dedup": 0.5}))
+    metrics.listen(
+        events.EpochCommitted(records=1, handed_over=0, outputs=0, took_ms=700, slow=True, cpu_s={"dedup": 0.5})
+    )
     metrics.listen(events.EpochUndone("EpochLost", sent=True))
     metrics.listen(events.RecordSetAside("dedup", RECEIVED, 7, "UNDECODABLE", dead_letter=True))
     metrics.listen(events.StageRests("dedup", "Redis does not answer"))
@@ -98,6 +102,7 @@ def test_engine_events_are_counted() -> None:
     assert found["leadflow_epochs_total", ("undone",)] == 1
     assert found["leadflow_epochs_undone_total", ("EpochLost",)] == 1
     assert (found["leadflow_records_total", ("in",)], found["leadflow_records_total", ("out",)]) == (11, 25)
+    assert found["leadflow_records_total", ("handed_over",)] == 4
     assert found["leadflow_epochs_slow_total", ()] == 1
     assert found["leadflow_cpu_seconds_total", ("dedup",)] == 0.75
     assert found["leadflow_cpu_seconds_total", ("committing",)] == 0.5
