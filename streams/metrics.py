@@ -63,6 +63,7 @@ class Metrics(Collector):
 
     def __init__(self) -> None:
         self._counts: dict[str, dict[Labels, float]] = {s.name: {} for s in CATALOGUE if s.kind == "counter"}
+        self._outcomes: dict[str, dict[tuple[str, str], int]] = {}
         self._histograms = {s.name: _Histogram(s.buckets) for s in CATALOGUE if s.kind == "histogram"}
         self._state: Callable[[], EngineState] | None = None
         self._suppliers: list[Callable[[], Iterable[Sample]]] = []
@@ -79,13 +80,19 @@ class Metrics(Collector):
 
     def outcomes(self, stage: str) -> Callable[[str, str], None]:
         """Return `count(outcome, reason)` for a stage: what it decided about a lead that is no test."""
-        counts = self._counts[m.LEADS.name]
+        tally = self._outcomes.setdefault(stage, {})
 
         def count(outcome: str, reason: str) -> None:
-            labels = (stage, OUTCOMES.get(outcome, OTHER), str(reason))
-            counts[labels] = counts.get(labels, 0) + 1
+            decided = (outcome, reason)
+            tally[decided] = tally.get(decided, 0) + 1
 
         return count
+
+    def _lead_counts(self) -> Iterator[tuple[Labels, float]]:
+        """Yield the tallies of the stages with their labels, which are made here: each lead is counted five times."""
+        for stage, tally in dict(self._outcomes).items():
+            for (outcome, reason), number in dict(tally).items():
+                yield (stage, OUTCOMES.get(outcome, OTHER), str(reason)), number
 
     def sold_after_ms(self, took_ms: int) -> None:
         """Note how long a lead took from received to sold."""
@@ -149,7 +156,8 @@ class Metrics(Collector):
     def _counter(self, spec: MetricSpec) -> Metric:
         family = CounterMetricFamily(spec.name, spec.doc, labels=spec.labels)
         sums: dict[Labels, float] = {}
-        for labels, value in dict(self._counts[spec.name]).items():
+        counts = self._lead_counts() if spec is m.LEADS else dict(self._counts[spec.name]).items()
+        for labels, value in counts:
             known = _closed(spec, labels)
             sums[known] = sums.get(known, 0) + value
         for labels, value in sorted(sums.items()):
