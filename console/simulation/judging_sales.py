@@ -12,13 +12,15 @@ from config.plan.compiled import CompiledContract
 from config.plan.model import Buyer, CapSetting
 from console.simulation.evidence import Evidence
 from console.simulation.outside import BACK_MOST_MS
-from schemas.records import CapUse, LeadSold, LeadUnique, Windows
+from schemas.records import CapUse, LeadSold, LeadUnique, Slip, Windows
 
 _HOUR_MS: Final = 3_600_000
 #: Longest that each window may be, ms: a day of 25 hours among them.
 _LONGEST_MS: Final = {"hour": _HOUR_MS, "day": 25 * _HOUR_MS, "week": 169 * _HOUR_MS, "month": 745 * _HOUR_MS}
 WINDOWS: Final = ("hour", "day", "week", "month", "total")
 
+#: A unique lead: its id, and where it was received.
+Origin = tuple[str, int, int]
 #: Leads and spend by (buyer id, or contract id, and kind and start of the window).
 Used = dict[tuple[str, str, int], list[int]]
 
@@ -51,7 +53,8 @@ def start_of(windows: Windows, window: str) -> int:
 def judge_sales(evidence: Evidence) -> tuple[list[str], Mapping[str, Books]]:
     """Return what must not be, in words, and each buyer's books."""
     sold = {sale.sale_id: sale for sale in evidence.sold}
-    unique = {lead.slip.lead_id: lead for lead in evidence.unique}
+    # A lead may be unique twice, long after its claims have run out: the sale says which of the two it is of.
+    unique = {_origin(lead.slip): lead for lead in evidence.unique}
     found: list[str] = []
     books: dict[str, Books] = {}
     for buyer_id, leads in evidence.delivered.items():
@@ -68,8 +71,12 @@ def judge_sales(evidence: Evidence) -> tuple[list[str], Mapping[str, Books]]:
     return found, books
 
 
-def _sale(evidence: Evidence, sale: LeadSold, unique: Mapping[str, LeadUnique], books: Books) -> Iterator[str]:
-    lead = unique.get(sale.lead_id)
+def _origin(of: Slip | LeadSold) -> Origin:
+    return of.lead_id, of.received_partition, of.received_offset
+
+
+def _sale(evidence: Evidence, sale: LeadSold, unique: Mapping[Origin, LeadUnique], books: Books) -> Iterator[str]:
+    lead = unique.get(_origin(sale))
     if lead is None:
         yield "of a lead that was never unique"
         return

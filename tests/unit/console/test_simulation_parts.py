@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from console.commands.simulate import command
+from console.simulation.evidence import gather
+from console.simulation.judging_sales import judge_sales
 from console.simulation.plan_chain import VERSIONS, chain_of
 from console.simulation.rules_off import RULES
 from console.simulation.runs import Outcome
@@ -13,6 +18,7 @@ from console.simulation.scenario import Scenario
 from console.simulation.shrinking import RUNS_MAX, Shrinker
 from console.simulation.stacks import Seat, Stacks
 from console.simulation.tally import Tally
+from console.simulation.world import World
 
 
 def test_a_stack_sleeps_in_the_middle_of_a_call_and_goes_on_where_it_was() -> None:
@@ -99,3 +105,18 @@ def test_the_command_makes_a_failing_seed_smaller_and_prints_how_to_repeat_it() 
         )
     assert done.exit_code == 1
     assert f"leadflow simulate --seed {rule.seed} --weather fair --leads 1" in done.output
+
+
+def test_a_sale_is_judged_by_the_record_of_its_lead_that_it_came_from() -> None:
+    """A lead may be unique again after its claims have run out; one record of it is old, the other is sold."""
+    world = World(Scenario(0, "fair"))
+    world.run()
+    evidence = gather(world.broker, world.outside.applied)
+    assert judge_sales(evidence)[0] == []
+    sale = evidence.sold[0]
+    (lead,) = (lead for lead in evidence.unique if lead.slip.lead_id == sale.lead_id)
+    other = replace(lead.slip, received_offset=lead.slip.received_offset + 1000, sell_by=sale.sold_at)
+    twice = dataclasses.replace(evidence, unique=(*evidence.unique, replace(lead, slip=other)))
+    assert judge_sales(twice)[0] == []
+    stale = dataclasses.replace(evidence, unique=(replace(lead, slip=replace(lead.slip, sell_by=sale.sold_at)),))
+    assert any("0 ms too late" in finding for finding in judge_sales(stale)[0])
