@@ -27,7 +27,7 @@ class Feeding(Stage):
             epoch.emit("a", message.value or b"", (message.key or b"").decode())
 
 
-def start(world: World, handed_over_records_max: int = 512) -> Worker:
+def start(world: World, handed_over_records_max: int = 1500) -> Worker:
     options = EngineOptions(handed_over_records_max=handed_over_records_max)
     worker = world.worker(stages=[Feeding(), Counting()], options=options)
     world.settle(worker)
