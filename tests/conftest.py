@@ -16,6 +16,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import os
+import signal
 import sys
 import uuid
 from collections.abc import Iterator
@@ -31,6 +32,10 @@ from console.cluster.valkey import ValkeyServer
 # A busy machine is no fault of the example that met it.
 settings.register_profile("leadflow", deadline=None)
 settings.load_profile("leadflow")
+
+# What a shell starts in the background ignores Ctrl-C, and so do its children: those that a test interrupts must not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KAFKA_FIXTURES = {"kafka", "kafka_server", "own_kafka", "kafka_jars"}
 VALKEY_FIXTURES = {"valkey", "valkey_server", "own_valkey"}
