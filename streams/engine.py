@@ -11,8 +11,9 @@ A driver (the Faust app, or a plain loop) calls, from one thread at a time:
     engine.close(epoch)                        3 timers, 4 changelog and positions, 5 begin, produce, flush,
                                                6 confirm, 7 offsets, 8 commit, 9 keep the state and advance
 
-A step that fails before 5 is undone in memory; one that fails from 5 on is aborted and undone. Records given back
-wait in process and are not fetched again. An outcome that nobody knows ends the process (StateInDoubt, exit 70).
+A step that fails before the transaction has begun is undone in memory; after that it is aborted and undone. Records
+given back wait in process and are not fetched again. An outcome that nobody knows ends the process (StateInDoubt,
+exit 70).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from schemas.codec import Codec
-from schemas.errors import EpochLost, PartitionStop, StateInDoubt, Unavailable
+from schemas.errors import EpochLost, NeedsPerson, PartitionStop, StateInDoubt, Unavailable
 from streams.assignment import Assignment
 from streams.checks import Checks
 from streams.client import Client
@@ -101,7 +102,8 @@ class Engine:
         self._opener = Opener(client, stages, clock, options, *parts, on_event, self._mark, self._cpu)
         confirm, running = self._checks.confirm_clock, lambda: self._assignment.running
         self._closer = Closer(client, codec.encode, clock, options, on_event, confirm, running, self._cpu)
-        self._rounds = Rounds(stages, self._assignment, self._intake, self._opener, self._closer, self._cpu, options)
+        own = (self._assignment, self._intake, self._opener, self._closer, self._cpu)
+        self._rounds = Rounds(stages, *own, options, self._mark)
         self._epoch: OpenEpoch | None = None
         self._losses = Losses(options.rest_ms_min, options.rest_ms_max)
         self._counters = Counters()
@@ -195,10 +197,7 @@ class Engine:
         """
         if self._suspects or epoch.undelivered or not self._rounds.may(epoch):
             return ()
-        self._mark(())
-        batches = self._rounds.next(epoch)
-        self._mark(epoch.taken)
-        return batches
+        return self._rounds.next(epoch)
 
     def close(self, epoch: OpenEpoch) -> bool:
         """Run timers, commit, and advance; or undo. Returns whether the epoch was committed.
@@ -247,8 +246,10 @@ class Engine:
         """Run a stage's hook; what may be undone and judged becomes the epoch's failure, the rest ends the process."""
         try:
             self._cpu.of(lane.stage.name, hook)
-        except ENDS_PROCESS:
+        except ENDS_PROCESS as error:
             self._mark(())
+            if isinstance(error, NeedsPerson):  # nobody starts it again: readers would wait for the time-out
+                self._closer.abort(epoch)
             raise
         except MemoryError as error:
             raise StateInDoubt("out of memory while processing") from error

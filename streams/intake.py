@@ -30,9 +30,12 @@ class Intake:
         self._queues.pop(partition, None)
         self._fetched.pop(partition, None)
 
-    def add(self, messages: Iterable[Message]) -> set[tuple[str, int]]:
-        """Queue what was fetched; runs of one partition cost one look-up. Returns the partitions it came from."""
-        came: set[_Key] = set()
+    def add(self, messages: Iterable[Message]) -> tuple[int, set[tuple[str, int]]]:
+        """Queue what was fetched; runs of one partition cost one look-up.
+
+        Returns how many were queued (not: copies of what was handed over), and the partitions that anything came from.
+        """
+        queued, came = 0, set[_Key]()
         key: _Key | None = None
         queue: list[Message] | None = None
         fetched = self._fetched
@@ -47,10 +50,11 @@ class Intake:
                 at = fetched.get(key, 0)
             if queue is not None and message.offset >= at:
                 queue.append(message)
+                queued += 1
                 at = message.offset + 1
         if queue is not None and key is not None:
             fetched[key] = at
-        return came
+        return queued, came
 
     def skip(self, key: _Key, offset: int) -> None:
         """Take nothing below `offset` of a partition any more; nothing of it waits."""

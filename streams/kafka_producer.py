@@ -244,8 +244,9 @@ class KafkaProducer:
 
     def _on_noted(self, error: KafkaError | None, message: Any) -> None:
         self._on_delivery(error, message)
-        if error is None and message.offset() >= 0:
-            self._noted.setdefault((message.topic(), message.partition()), []).append(message.offset())
+        offset = message.offset()
+        if error is None and offset is not None:  # None: acknowledged as the duplicate of one whose answer was lost
+            self._noted.setdefault((message.topic(), message.partition()), []).append(offset)
 
     # --- ends ------------------------------------------------------------------------------------------------
 

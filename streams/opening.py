@@ -201,9 +201,11 @@ class Opener:
         except OffsetGone as gone:
             self._assignment.stop_partition(gone.partition, str(gone))
             return 0
-        if messages:
-            self._own -= self._intake.add(messages)
-        return len(messages)
+        if not messages:
+            return 0
+        queued, came = self._intake.add(messages)
+        self._own -= came
+        return queued
 
     def await_own(self, written: set[tuple[str, int]]) -> None:
         """Wait in the next `poll` for what a committed epoch wrote to partitions of this worker that may run.

@@ -13,7 +13,7 @@ Decision 0011.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from streams.assignment import Assignment
@@ -46,8 +46,10 @@ class Rounds:
         closer: Closer,
         cpu: Cpu,
         options: EngineOptions,
+        mark: Callable[[Sequence[Batch]], object],
     ) -> None:
-        """Put the parts together."""
+        """Put the parts together; `mark` is told what is being prepared and processed."""
+        self._mark = mark
         self._assignment = assignment
         self._intake = intake
         self._opener = opener
@@ -66,10 +68,12 @@ class Rounds:
 
         Empty: nothing can be handed over, or the epoch has failed.
         """
+        self._mark(())
         appended = self._cpu.of(COMMITTING, partial(self._closer.send_round, epoch, self._takers))
-        batches = self._following(epoch, appended)
-        epoch.handed_over += batches
+        self._mark(epoch.taken)
         epoch.rounds += 1
+        batches = self._following(epoch, appended) if self._in_time(epoch) else []
+        epoch.handed_over += batches
         self._opener.let_in(epoch, batches)
         self._prepare(epoch, batches)
         return batches if epoch.failure is None else ()
@@ -98,9 +102,12 @@ class Rounds:
             and epoch.set_aside is None
             and epoch.rounds < ROUNDS_MAX
             and epoch.records <= self._records_max
-            and self._closer.open_ms(epoch) < self._open_ms_max
+            and self._in_time(epoch)
             and any(output[0] in self._takers for output in epoch.unsent())
         )
+
+    def _in_time(self, epoch: OpenEpoch) -> bool:
+        return self._closer.open_ms(epoch) < self._open_ms_max
 
     def _following(self, epoch: OpenEpoch, appended: Appended) -> list[Batch]:
         """Return what can be handed over of the records just appended, one batch a partition; may be empty."""
@@ -120,7 +127,8 @@ class Rounds:
     def _follows(self, place: Place, at: int, records: Sequence[tuple[int, Output]]) -> bool:
         first = records[0][0]
         own_end_between = first == at + 1 and self._last.get(place) == at - 1
-        return (first == at or own_end_between) and records[-1][0] == first + len(records) - 1
+        together = all(offset == first + number for number, (offset, _) in enumerate(records))
+        return (first == at or own_end_between) and together
 
     def committed(self, epoch: OpenEpoch) -> None:
         """Remember where our records end now; the consumer's copies of what was handed over are not taken again."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import PartitionStop, Unavailable
+from schemas.errors import NeedsPerson, PartitionStop, Unavailable
 from streams.events import EpochCommitted, EpochUndone, RecordSetAside
 from streams.options import EngineOptions
 from streams.rounds import PLAIN_EPOCHS
@@ -157,6 +157,33 @@ def test_what_stops_a_stage_stops_it_hop_by_hop_as_well(error: Exception) -> Non
     assert any("away" in reason or "no more" in reason for reason in state.not_ready)
 
 
+def test_a_stage_that_needs_a_person_leaves_no_open_transaction() -> None:
+    """Nobody starts this process again, and until the time-out readers would wait at what it has written."""
+
+    class Halting(Counting):
+        def process(self, batch: Batch, epoch: Epoch) -> None:
+            raise NeedsPerson("look at this")
+
+    world = World(partitions=1)
+    worker = world.worker(stages=[Feeding(), Halting()])
+    world.settle(worker)
+    world.send("raw", "k")
+    with pytest.raises(NeedsPerson):
+        worker.run()
+    log = world.broker.log(A)
+    assert log.end > 0, "the first round had written"
+    assert log.last_stable == log.end
+
+
+@pytest.mark.parametrize(
+    ("offsets", "follows"), [((5,), True), ((5, 6, 7), True), ((6,), False), ((5, 7, 6, 8), False), ((5, 6, 8), False)]
+)
+def test_what_is_handed_over_stands_together_behind_what_was_taken(offsets: tuple[int, ...], follows: bool) -> None:
+    rounds = start(World(partitions=1)).engine._rounds
+    output = ("a", b"v", b"k", 0, ())
+    assert rounds._follows(("a", 0), 5, [(offset, output) for offset in offsets]) is follows
+
+
 def test_a_stage_that_reaches_out_is_handed_nothing() -> None:
     class Reaching(Counting):
         reaches_out = True
@@ -169,7 +196,7 @@ def test_a_stage_that_reaches_out_is_handed_nothing() -> None:
     assert commits(worker) == [1, 1]
 
 
-@pytest.mark.parametrize(("flush_ms", "processed"), [(0, [3]), (120, [2, 1])])
+@pytest.mark.parametrize(("flush_ms", "processed"), [(0, [3]), (60, [2, 1]), (120, [1, 1, 1])])
 def test_a_transaction_that_is_open_for_long_takes_no_further_round(flush_ms: int, processed: list[int]) -> None:
     class Again(Counting):
         """Sends each record back to itself once."""
@@ -203,16 +230,22 @@ def test_after_a_death_in_an_epoch_records_are_taken_hop_by_hop(tmp_path: Path) 
                 raise Crash
             super().process(batch, epoch)
 
-    world.send("raw", "good")
-    world.send("raw", "bad", b"kills")
-    for _ in range(12):
+    marks: list[str] = []
+    for life in range(12):
         worker = world.worker(stages=[Feeding(), Killing()], static=True, crash_file=tmp_path / "in-flight")
         try:
             world.settle(worker)
+            if life == 0:
+                world.send("raw", "good")
+                world.send("raw", "bad", b"kills")
+                world.settle(worker)
         except Crash:
+            marks.append((tmp_path / "in-flight").read_text().partition("\n")[0])
             worker.die()
             world.clock.advance(10_000)
         else:
             break
     assert world.out() == ["good=1"]
     assert len(world.broker.records("a.dead")) == 1
+    assert marks[0].startswith('[["raw",0,0,2'), "the first death was in a later round of the epoch that took both"
+    assert all(mark.startswith('[["a",0,') for mark in marks[-2:]), "the last ones were over a committed record"

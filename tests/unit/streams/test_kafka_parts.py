@@ -372,3 +372,21 @@ def test_a_leader_that_moves_is_asked_again_and_then_unavailable() -> None:
     admin._handle = type("Topics", (), {"list_topics": lambda self, timeout: None})()
     assert admin.offsets([TopicPartition("a", 0)], None) == {TopicPartition("a", 0): (1, 2)}
     assert len(asked) == 2
+
+
+def test_a_delivery_report_may_not_know_its_offset() -> None:
+    """When the first answer was lost, the broker acknowledges a copy of what it has already: without an offset."""
+
+    class Report:
+        def __init__(self, offset: int | None) -> None:
+            self.offset = lambda: offset
+            self.topic = lambda: "t"
+            self.partition = lambda: 3
+            self.timestamp = lambda: (0, 0)
+
+    watchdog = Watchdog(lambda code, reason: None)
+    producer: Any = KafkaProducer(KafkaSettings("127.0.0.1:1"), watchdog, lambda cause: None)
+    for offset in (7, None, 9):
+        producer._on_noted(None, Report(offset))
+    assert producer._noted == {("t", 3): [7, 9]}
+    watchdog.close()
