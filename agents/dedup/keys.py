@@ -15,6 +15,8 @@ from config.plan.compiled import CompiledPlan
 from config.plan.model import DedupeRule
 
 _EVERYWHERE = "everywhere"
+#: Stands between a campaign and a family; no id has it.
+OF = ">"
 
 #: How long a lead_id is known as a repeat, unless a window is longer. Later the `routed` table knows it.
 REPEATS_MS = 30 * 86_400_000
@@ -22,7 +24,8 @@ REPEATS_MS = 30 * 86_400_000
 #: How far a worker may lie behind the log and still find every claim: claims are kept this much longer.
 LAG_MS = 86_400_000
 
-#: Families of a plan and the longest window in which each is judged, in ms.
+#: What the leads of a plan claim: each campaign (0), and each campaign with each family (`solar>*/phone`), with
+#: the longest window in which that family is judged, in ms.
 Shape = Mapping[str, int]
 
 
@@ -56,14 +59,30 @@ def families(campaign_id: str, rule: DedupeRule | None) -> tuple[Family, ...]:
     return tuple(Family(f"{scope}/{'+'.join(group)}", "+".join(group), group) for group in groups)
 
 
-def shape(campaigns: Iterable[tuple[str, DedupeRule | None]]) -> dict[str, int]:
-    """Return the families of all campaigns of a plan, each with its longest window."""
+def windows(campaigns: Iterable[tuple[str, DedupeRule | None]]) -> dict[str, int]:
+    """Return the families of all campaigns of a plan, each with its longest window in ms."""
     longest: dict[str, int] = {}
     for campaign_id, rule in campaigns:
         for family in families(campaign_id, rule):
             window = rule.within_ms if rule is not None else 0
             longest[family.name] = max(window, longest.get(family.name, 0))
     return longest
+
+
+def shape(campaigns: Iterable[tuple[str, DedupeRule | None]]) -> dict[str, int]:
+    """Return what the leads of which campaign claim, and for how long.
+
+    By campaign, because a family that counts everywhere is claimed only by the leads of campaigns that look at it: one
+    that begins to do so has leads in the log whose keys nobody claimed.
+    """
+    known = tuple(campaigns)
+    longest = windows(known)
+    claimed = {campaign_id: 0 for campaign_id, _ in known}
+    return claimed | {
+        f"{campaign_id}{OF}{family.name}": longest[family.name]
+        for campaign_id, rule in known
+        for family in families(campaign_id, rule)
+    }
 
 
 class ClaimRule:
@@ -74,7 +93,7 @@ class ClaimRule:
     """
 
     def __init__(
-        self, campaign_id: str, rule: DedupeRule | None, plan: Shape, lead_ttl_ms: int, hashes: Hashes
+        self, campaign_id: str, rule: DedupeRule | None, plan: Mapping[str, int], lead_ttl_ms: int, hashes: Hashes
     ) -> None:
         kinds = families(campaign_id, rule)
         self.within_ms = rule.within_ms if rule is not None else 0
@@ -114,9 +133,10 @@ class PlanClaims:
         self.plan_version = plan.version
         self.key = hashes.fingerprint
         self.shape: Shape = shape(dedupes.items())
+        longest = windows(dedupes.items())
         #: How long the longest claim is kept.
-        self.kept_ms = max([REPEATS_MS, *self.shape.values()]) + LAG_MS
-        self.rules = {name: ClaimRule(name, rule, self.shape, self.kept_ms, hashes) for name, rule in dedupes.items()}
+        self.kept_ms = max([REPEATS_MS, *longest.values()]) + LAG_MS
+        self.rules = {name: ClaimRule(name, rule, longest, self.kept_ms, hashes) for name, rule in dedupes.items()}
         self._unknown = ClaimRule("", None, {}, self.kept_ms, hashes)
 
     def rule(self, campaign_id: str) -> ClaimRule:

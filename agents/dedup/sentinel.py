@@ -2,7 +2,7 @@
 
     missing, another server, another hash key     -> rebuild
     being built                                   -> rebuild, if its builder is gone (the lock says so)
-    for the same families and windows             -> go
+    for the same campaigns, families and windows  -> go
     for an older plan that covers all of mine     -> narrow it to mine, go
     for an older plan that does not cover mine    -> rebuild
     for a newer plan with other families          -> wait until this worker has that plan
@@ -17,11 +17,11 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from agents.dedup.keys import Shape
+from agents.dedup.keys import OF, Shape
 
 
 class Sentinel(msgspec.Struct, frozen=True):
-    """One generation of claims: complete for `shape` (families and windows in ms) once `ready`.
+    """One generation of claims: complete for what `claimed` says (as `keys.Shape`) once `ready`.
 
     `run_id` names the server process it was written to: after a restart or a fail-over the last claims may be gone.
     """
@@ -31,7 +31,7 @@ class Sentinel(msgspec.Struct, frozen=True):
     run_id: str
     key: str
     plan_version: int
-    shape: dict[str, int]
+    claimed: dict[str, int]
 
 
 class Need(Protocol):
@@ -49,7 +49,7 @@ class Need(Protocol):
 
     @property
     def shape(self) -> Shape:
-        """The families it claims and judges, with their longest windows."""
+        """What the leads of which campaign claim, with the longest windows."""
         ...
 
 
@@ -100,17 +100,20 @@ def judge(found: Sentinel | None, run_id: str, need: Need) -> Judgement:
         return Judgement(Step.REBUILD, "Redis was restarted or replaced")
     if found.key != need.key:
         return Judgement(Step.REBUILD, "the claims were hashed with another key")
-    if found.shape != need.shape and need.plan_version < found.plan_version:
+    if found.claimed != need.shape and need.plan_version < found.plan_version:
         return Judgement(Step.WAIT, f"the claims are for plan version {found.plan_version}, not seen here yet")
     if not found.ready:
         return Judgement(Step.REBUILD, "claims are being rebuilt")
-    if found.shape == need.shape:
+    if found.claimed == need.shape:
         return Judgement(Step.GO, "")
-    if covers(found.shape, need.shape):
-        return Judgement(Step.NARROW, "the plan looks at less than before")
+    if covers(found.claimed, need.shape):
+        return Judgement(Step.NARROW, "the plan asks for no more than before")
     return Judgement(Step.REBUILD, "the plan widens what makes a duplicate")
 
 
 def covers(held: Shape, wanted: Shape) -> bool:
-    """Say whether every wanted family is held, for at least as long."""
-    return all(held.get(family, -1) >= window for family, window in wanted.items())
+    """Say whether every wanted family is held of every campaign that claims it, for at least as long.
+
+    A campaign that was not there has no leads in the log: the id of one that is retired is never used again.
+    """
+    return all(held.get(name, -1) >= window for name, window in wanted.items() if name.partition(OF)[0] in held)

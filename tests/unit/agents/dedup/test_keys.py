@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.dedup.hashes import Hashes
-from agents.dedup.keys import LAG_MS, REPEATS_MS, Claimant, PlanClaims, shape
+from agents.dedup.keys import LAG_MS, REPEATS_MS, Claimant, PlanClaims, shape, windows
 from config.plan.model import DedupeRule
 from tests.unit.agents.intake import DAY, NOW, plan
 
@@ -56,15 +56,20 @@ def test_a_long_secret_counts_whole() -> None:
 
 
 def test_campaigns_everywhere_share_families_and_the_longest_window() -> None:
-    found = shape(
-        [
-            ("a", DedupeRule("any", ("email", "phone"), 5 * DAY, "everywhere")),
-            ("b", DedupeRule("any", ("email",), 9 * DAY, "everywhere")),
-            ("c", DedupeRule("all", ("phone", "email"), DAY)),
-            ("d", None),
-        ]
-    )
-    assert found == {"*/email": 9 * DAY, "*/phone": 5 * DAY, "c/email+phone": DAY}
+    campaigns = [
+        ("a", DedupeRule("any", ("email", "phone"), 5 * DAY, "everywhere")),
+        ("b", DedupeRule("any", ("email",), 9 * DAY, "everywhere")),
+        ("c", DedupeRule("all", ("phone", "email"), DAY)),
+        ("d", None),
+    ]
+    assert windows(campaigns) == {"*/email": 9 * DAY, "*/phone": 5 * DAY, "c/email+phone": DAY}
+    assert shape(campaigns) == {
+        **dict.fromkeys("abcd", 0),
+        "a>*/email": 9 * DAY,
+        "a>*/phone": 5 * DAY,
+        "b>*/email": 9 * DAY,
+        "c>c/email+phone": DAY,
+    }
 
 
 def test_a_row_keeps_claims_for_the_window_and_lead_ids_for_longer() -> None:

@@ -15,7 +15,7 @@ class Wanted(NamedTuple):
 
     plan_version: int = 5
     key: str = "k"
-    shape: Shape = {"a/email": 10, "a/phone": 10}  # noqa: RUF012 -- never changed
+    shape: Shape = {"a": 0, "a>email": 10, "a>phone": 10}  # noqa: RUF012 -- never changed
 
 
 SAME = fresh("g", "run", Wanted(), ready=True)
@@ -37,13 +37,13 @@ def other(**changes: object) -> Sentinel:
         (other(ready=False), Step.REBUILD),
         (other(plan_version=4), Step.GO),
         (other(plan_version=6), Step.GO),
-        (other(plan_version=4, shape={"a/email": 10, "a/phone": 30, "b/email": 5}), Step.NARROW),
-        (other(plan_version=4, shape={"a/email": 10}), Step.REBUILD),
-        (other(plan_version=4, shape={"a/email": 10, "a/phone": 9}), Step.REBUILD),
-        (other(plan_version=6, shape={"a/email": 10}), Step.WAIT),
-        (other(plan_version=6, shape={"a/email": 10, "a/phone": 10, "b/email": 5}), Step.WAIT),
-        (other(plan_version=6, shape={"a/email": 10}, ready=False), Step.WAIT),
-        (other(plan_version=6, shape={}, run_id="restarted"), Step.REBUILD),
+        (other(plan_version=4, claimed={"a": 0, "a>email": 10, "a>phone": 30, "b": 0}), Step.NARROW),
+        (other(plan_version=4, claimed={"a": 0, "a>email": 10}), Step.REBUILD),
+        (other(plan_version=4, claimed={"a": 0, "a>email": 10, "a>phone": 9}), Step.REBUILD),
+        (other(plan_version=6, claimed={"a": 0, "a>email": 10}), Step.WAIT),
+        (other(plan_version=6, claimed={"a": 0, "a>email": 10, "a>phone": 10, "b": 0}), Step.WAIT),
+        (other(plan_version=6, claimed={"a": 0, "a>email": 10}, ready=False), Step.WAIT),
+        (other(plan_version=6, claimed={}, run_id="restarted"), Step.REBUILD),
     ],
 )
 def test_what_follows_from_a_sentinel(found: Sentinel | None, step: Step) -> None:
@@ -60,6 +60,17 @@ def test_a_sentinel_is_read_as_written_and_rubbish_is_none() -> None:
 
 
 def test_a_shorter_window_is_covered_and_a_new_family_is_not() -> None:
-    assert covers({"a": 10, "b": 1}, {"a": 5})
-    assert not covers({"a": 10}, {"a": 11})
-    assert not covers({"a": 10}, {"b": 1})
+    held = {"a": 0, "a>x": 10, "a>y": 1}
+    assert covers(held, {"a": 0, "a>x": 5})
+    assert not covers(held, {"a": 0, "a>x": 11})
+    assert not covers(held, {"a": 0, "a>z": 1})
+
+
+def test_a_family_that_one_campaign_claims_is_not_that_of_another() -> None:
+    """Leads of `b` are in the log, and nobody has claimed their phones."""
+    held = {"a": 0, "a>*/phone": 10, "b": 0, "b>*/email": 10}
+    assert not covers(held, {"a": 0, "a>*/phone": 10, "b": 0, "b>*/phone": 10})
+
+
+def test_a_campaign_that_was_not_there_has_no_leads_to_be_claimed() -> None:
+    assert covers({"a": 0, "a>*/phone": 10}, {"a": 0, "a>*/phone": 10, "b": 0, "b>*/phone": 10})
