@@ -22,9 +22,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("all-rights", "rule 2", "all N rights get an end", protocol.all_rights, "fair", 0),
     Rule("token-kept", "rule 3", "a refused right is sent on", protocol.token_kept, "fair", 4),
     Rule("have-check", "rule 5", "no lead twice to one buyer", protocol.have_check, "caps", 6),
-    Rule("at-the-cap", "rule 6", "used >= cap refuses, not ==", protocol.at_the_cap, "caps", 8),
+    Rule("at-the-cap", "rule 6", "used >= cap refuses, not ==", protocol.at_the_cap, "caps", 13),
     Rule("spend-with-price", "rule 6", "used + price > budget refuses", protocol.spend_with_price, "caps", 0),
-    Rule("windows-stay", "rule 8", "windows never go back", protocol.windows_stay, "clocks", 21),
+    Rule("windows-stay", "rule 8", "windows never go back", protocol.windows_stay, "clocks", 11),
     Rule(
         "windows-together",
         "rule 7",
@@ -33,11 +33,11 @@ RULES: Final[tuple[Rule, ...]] = (
         "clocks",
         8,
     ),
-    Rule("terms-hash", "rule 14", "sold on the owner's terms of now", protocol.terms_hash, "caps", 27),
+    Rule("terms-hash", "rule 14", "sold on the owner's terms of now", protocol.terms_hash, "caps", 45),
     Rule("freshness", "rule 15", "age is asked at every reservation", protocol.freshness, "clocks", 0),
     Rule("opening-hours", "owner", "hours are asked at every reservation", protocol.opening_hours, "clocks", 1),
     Rule("tests-apart", "owner", "a test lead costs and counts nothing", protocol.tests_apart, "fair", 2),
-    Rule("plan-not-behind", "router", "a router behind the lead's plan refuses", protocol.plan_not_behind, "plans", 3),
+    Rule("plan-not-behind", "router", "a router behind the lead's plan refuses", protocol.plan_not_behind, "plans", 14),
     Rule("last-look", "claims", "claims are asked again before the commit", protocol.last_look, "claims", 3),
     Rule("claim-coordinates", "claims", "a record knows its own claim", protocol.claim_coordinates, "refusals", 0),
     Rule("all-partitions", "claims", "a rebuild reads all partitions", protocol.all_partitions, "redis", 2),
@@ -45,7 +45,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("widening", "claims", "a wider plan has claims rebuilt", protocol.widening, "plans", 10),
     Rule("undo", "step 8", "an undone epoch leaves no change", engine.undo, "refusals", 0),
     Rule("giving-back", "step 8", "an undone epoch's records are taken again", engine.giving_back, "refusals", 0),
-    Rule("forgetting", "step 8", "stages forget what an undone epoch noted", engine.forgetting, "refusals", 29),
+    Rule("forgetting", "step 8", "stages forget what an undone epoch noted", engine.forgetting, "refusals", 1),
     Rule(
         "generation-fence", "step 7", "offsets of an old generation are refused", engine.generation_fence, "zombies", 4
     ),
@@ -65,7 +65,12 @@ RARE: Final[tuple[Rule, ...]] = (
     Rule("retired-stays", "rule 13", "what is retired buys nothing", protocol.retired_stays, "plans", 0),
     Rule("generation-first", "claims", "generation, then the log's end", protocol.generation_first, "plans", 0),
     Rule(
-        "uncommitted-leads", "claims", "a rebuild reads to the uncommitted end", protocol.uncommitted_leads, "claims", 0
+        "uncommitted-leads",
+        "claims",
+        "a rebuild reads to the uncommitted end",
+        protocol.uncommitted_leads,
+        "claims",
+        17,
     ),
     Rule("offsets-always", "step 7", "a timer's transaction carries offsets", engine.offsets_always, "timers", 44),
     Rule("uncommitted-changelog", "restore", "read to the uncommitted end", engine.uncommitted_changelog, "crashes", 0),
