@@ -30,7 +30,7 @@ from streams.stage import Batch, Message, Stage, TopicPartition
 ROUNDS_MAX = 8
 #: Epochs that go without after a failure in a later round: the record behind it is to be met as a committed one.
 PLAIN_EPOCHS = 16
-#: The same after a death in an epoch: a record that kills is to be met, and marked, as a committed one.
+#: The same after two deaths at the same records: one that kills is to be met, and marked, as a committed one.
 EPOCHS_AFTER_A_CRASH = 1000
 
 
