@@ -39,6 +39,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 KAFKA_FIXTURES = {"kafka", "kafka_server", "own_kafka", "kafka_jars"}
 VALKEY_FIXTURES = {"valkey", "valkey_server", "own_valkey"}
+SIMULATION = Path(__file__).parent / "simulation"
 
 
 EXIT_LIMIT_S = 60.0
@@ -46,7 +47,7 @@ EXIT_LIMIT_S = 60.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by the real parts it asks for, so that `-m "not kafka"` is the fast suite.
+    """Mark each test by what it asks for: `kafka` and `redis` real parts, `simulated` many seeds, `fast` none of them.
 
     Modules that may take longest come first: of two processes none is left alone with one at the end.
     """
@@ -60,6 +61,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kafka)
         if names & VALKEY_FIXTURES:
             item.add_marker(pytest.mark.redis)
+        if SIMULATION in item.path.parents:
+            item.add_marker(pytest.mark.simulated)
+        if not {"kafka", "redis", "simulated"} & {mark.name for mark in item.iter_markers()}:
+            item.add_marker(pytest.mark.fast)
 
 
 def _limit_s(item: pytest.Item) -> float:

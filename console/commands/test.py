@@ -1,4 +1,4 @@
-"""`leadflow test`: pass the project's tests, the fast ones first, then those on a real Kafka and Valkey."""
+"""`leadflow test`: pass the tests: the fast ones, the simulated ones, those on a real Kafka and Valkey."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from console.cluster.problems import ClusterProblem
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LAYERS = (
-    ("fast", ("-m", "not kafka and not redis", "--dist", "worksteal")),
+    ("fast", ("-m", "fast", "--dist", "worksteal")),
+    ("simulated", ("-m", "simulated", "--dist", "worksteal")),
     ("on Kafka and Valkey", ("-m", "kafka or redis", "--dist", "loadscope", "--no-loadscope-reorder")),
 )
 """Name and pytest's options, in running order: whoever breaks a rule learns it in the first minute."""
@@ -48,10 +49,10 @@ class Outcome(NamedTuple):
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(arguments: tuple[str, ...]) -> int:
-    """Pass the project's tests: the fast ones, then those on a real Kafka and Valkey, started for them.
+    """Pass the tests: the fast ones, the simulated ones, those on a real Kafka and Valkey, started for them.
 
     All of them run in as many processes as there are cores (at most 4). ARGUMENTS go to pytest, in one run and one
-    process then: `leadflow test -k caps`, `leadflow test tests/unit`. What was skipped is named at the end, with the
+    process then: `leadflow test -m fast`, `leadflow test -k caps`, `leadflow test tests/unit`. What was skipped is named at the end, with the
     reason. LEADFLOW_TEST_KAFKA and LEADFLOW_TEST_REDIS name outside parts.
     """
     if not (CHECKOUT / "tests").is_dir():
