@@ -52,8 +52,8 @@ def command(arguments: tuple[str, ...]) -> int:
     """Pass the tests: the fast ones, the simulated ones, those on a real Kafka and Valkey, started for them.
 
     All of them run in as many processes as there are cores (at most 4). ARGUMENTS go to pytest, in one run and one
-    process then: `leadflow test -m fast`, `leadflow test -k caps`, `leadflow test tests/unit`. What was skipped is named at the end, with the
-    reason. LEADFLOW_TEST_KAFKA and LEADFLOW_TEST_REDIS name outside parts.
+    process then: `leadflow test -m fast`, `leadflow test -k caps`, `leadflow test tests/unit`. What was skipped is
+    named at the end, with the reason. LEADFLOW_TEST_KAFKA and LEADFLOW_TEST_REDIS name outside parts.
     """
     if not (CHECKOUT / "tests").is_dir():
         raise ClusterProblem(f"there are no tests in {CHECKOUT}: run it from a checkout of the project")
