@@ -6,17 +6,29 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from config.plan.money import amount_text
 
 WIDTH = 80
+LINE_EVERY_S = 60.0
+"""Between two lines about progress where no terminal is."""
 
 
 def screen(*, error: bool = False) -> Console:
@@ -53,9 +65,37 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:,.0f}/s" if speed else "")
 
 
+class _Told(Progress):
+    """A progress bar that is told as a line a minute where no terminal is, as in a build's log."""
+
+    _next_s = 0.0
+
+    def start(self) -> None:
+        self._next_s = self.get_time() + LINE_EVERY_S
+        super().start()
+
+    def update(self, task_id: TaskID, **fields: Any) -> None:
+        super().update(task_id, **fields)
+        self._tell(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        super().advance(task_id, advance)
+        self._tell(task_id)
+
+    def _tell(self, task_id: TaskID) -> None:
+        if not self.disable or self.get_time() < self._next_s:
+            return
+        self._next_s = self.get_time() + LINE_EVERY_S
+        task = self._tasks[task_id]
+        of = f" of {task.total:,.0f}" if task.total else ""
+        self.console.print(
+            f"{task.description}: {task.completed:,.0f}{of} after {age(int((task.elapsed or 0) * 1000))}"
+        )
+
+
 def progress(console: Console) -> Progress:
-    """Return a progress bar with count, rate and time left; silent where no terminal is."""
-    return Progress(
+    """Return a progress bar with count, rate and time left; a line a minute where no terminal is."""
+    return _Told(
         TextColumn("{task.description}"),
         BarColumn(bar_width=28),
         MofNCompleteColumn(),

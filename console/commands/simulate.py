@@ -85,6 +85,8 @@ def _run_many(template: Scenario, first: int, seeds: int, jobs: int, until_s: fl
             ran, turns = ran + block.seeds, turns + block.turns
             tally.update(block.tally)
             failures += block.failures
+            for outcome in block.failures:
+                console.print(f"seed {outcome.scenario.seed} failed: {outcome.findings[0]}", markup=False)
             bar.update(task, completed=ran)
     _show_tally(tally)
     took_s = time.monotonic() - began

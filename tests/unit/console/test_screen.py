@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+
 import click
 import pytest
+from rich.console import Console
 
 from console.decoding import as_text
 from console.mending import judge
 from console.pausing import UntilTime, until_ms
 from console.reading import Bounds
-from console.screen import age, count, local, money, near, utc
+from console.screen import LINE_EVERY_S, WIDTH, age, count, local, money, near, progress, utc
 from console.standing import Standing
 from schemas.records import BuyerTerms, Cap, ContractTerms, Count, Counters
 from streams.stage import TopicPartition
@@ -138,3 +141,21 @@ def test_caps_show_what_is_used_in_the_window_of_now() -> None:
     assert standing.sold_today(NOON) == (38, 159_600)
     assert standing.sold_today(NOON + 10) == (0, 0)
     assert Standing("new").uses(NOON) == []
+
+
+def test_where_no_terminal_is_progress_is_a_line_a_minute() -> None:
+    told, now = io.StringIO(), 0.0
+    bar = progress(Console(file=told, width=WIDTH))
+    bar.get_time = lambda: now
+    with bar:
+        task = bar.add_task("seeds", total=2000)
+        for done in (100, 1200, 1300, 1900):
+            now += LINE_EVERY_S / 2
+            bar.update(task, completed=done)
+        now += LINE_EVERY_S
+        bar.advance(task, 100)
+    assert told.getvalue().splitlines() == [
+        "seeds: 1,200 of 2,000 after 1 min 0 s",
+        "seeds: 1,900 of 2,000 after 2 min 0 s",
+        "seeds: 2,000 of 2,000 after 3 min 0 s",
+    ]
