@@ -22,6 +22,8 @@ from schemas.repeated import (
     FEW_ENTRIES,
     FEW_VALUES,
     REPEATED_ALONE,
+    RUNS,
+    SHARED_ENTRIES,
     Remembered,
     RememberedEntries,
     RememberedTexts,
@@ -30,7 +32,11 @@ from schemas.repeated import (
     entry_bytes,
     items_writer,
     list_writer,
+    named_writer,
+    shared_writer,
 )
+
+_FEW_ENTRIES = entries_writer(RememberedEntries().__getitem__)
 
 _NAMES = {
     "join": b"".join,
@@ -41,7 +47,8 @@ _NAMES = {
     "SOME": varints.Numbers(lambda length: b"\2" + varints.write_length(length)),
     "NULL": b"\0",
     "NONE": b"",
-    "few_entries": entries_writer(RememberedEntries().__getitem__),
+    "few_entries": _FEW_ENTRIES,
+    "shared_entries": shared_writer(_FEW_ENTRIES),
     "entries": entries_writer(entry_bytes),
 }
 
@@ -65,8 +72,16 @@ def compile_writer(
     source.know(known)
     fields = chosen(schema, only)
     arguments = [f"x{index}" for index, _ in enumerate(fields)] if only else [f"r.{field['name']}" for field in fields]
-    for field, argument in zip(fields, arguments, strict=True):
-        source.write_field(field, argument)
+    value_of = {field["name"]: argument for field, argument in zip(fields, arguments, strict=True)}
+    runs = {run[0]: run for run in RUNS.get(schema["name"], ()) if not only}
+    together = {name for run in runs.values() for name in run[1:]}
+    for field in fields:
+        name = field["name"]
+        if name in runs:
+            write_run = compile_writer(schema, types, runs[name], known)
+            source.write_run(name, write_run, [value_of[each] for each in runs[name]])
+        elif name not in together:
+            source.write_field(field, value_of[name])
     source.finish()
     writer: Writer = source.function("write", ", ".join(arguments if only else ["r"]))
     return writer
@@ -77,7 +92,16 @@ def _text(text: str) -> bytes:
     return varints.write_length(len(encoded)) + encoded
 
 
-_PRIMITIVES: Mapping[str, Writer] = {"string": _text, "int": varints.write_int}
+def _bytes(value: bytes) -> bytes:
+    return varints.write_length(len(value)) + value
+
+
+_PRIMITIVES: Mapping[str, Writer] = {
+    "string": _text,
+    "bytes": _bytes,
+    "int": varints.write_int,
+    "long": varints.write_long,
+}
 
 
 class _Writing(Source):
@@ -92,9 +116,16 @@ class _Writing(Source):
         if field["type"] == "string" and field["name"] in FEW_VALUES:
             self._pieces.append(f"TEXTS[{value}]")
         elif field["name"] in FEW_ENTRIES and field["type"] == _TEXTS_BY_TEXT:
-            self._pieces.append(f"few_entries({value})")
+            writer = "shared_entries" if field["name"] in SHARED_ENTRIES else "few_entries"
+            self._pieces.append(f"{writer}({value})")
         else:
             self._write(field["type"], value)
+
+    def write_run(self, name: str, write: Writer, values: Sequence[str]) -> None:
+        """Add fields that repeat together, by one look for all of them."""
+        known = f"run_of_{name}"
+        self._globals[known] = Remembered(lambda run: write(*run))
+        self._pieces.append(f"{known}[{', '.join(values)}]")
 
     def flush(self) -> None:
         """Add the line that appends the pieces collected so far."""
@@ -133,7 +164,7 @@ class _Writing(Source):
         elif schema == _TEXTS_BY_TEXT:
             self._pieces.append(f"entries({value})")
         elif schema["type"] == "map":
-            self._write_entries(schema, value)
+            self._pieces.append(f"{self._entries_writer(schema)}({value})")
         else:
             self._pieces.append(f"TIMES[{value}]")
 
@@ -177,24 +208,6 @@ class _Writing(Source):
 
         self._indented(present)
 
-    def _write_entries(self, schema: Schema, value: str) -> None:
-        held, key, item = self._fresh("h"), self._fresh("k"), self._fresh("w")
-
-        def present() -> None:
-            self.line(f"a(LONGS[len({held})])")
-            self.line(f"for {key}, {item} in {held}.items():")
-            self._indented(each)
-
-        def each() -> None:
-            self._pieces.append(f"TEXTS[{key}]")
-            self._write(schema["values"], item)
-            self.flush()
-
-        self.flush()
-        self._lines_of(f"{held} = {value}", f"if {held}:")
-        self._indented(present)
-        self._pieces.append(r"b'\0'")
-
     def _record_writer(self, schema: Schema) -> Writer:
         """Return the writer of a record inside of this one, which may name what was defined before it."""
         return compile_writer(schema, self._types, known=self._schemas)
@@ -205,6 +218,12 @@ class _Writing(Source):
         name = f"items_of_{item if isinstance(item, str) else item['name']}"
         write_item = _PRIMITIVES[item] if isinstance(item, str) else self._record_writer(item)
         self._globals[name] = items_writer(write_item)
+        return name
+
+    def _entries_writer(self, schema: Schema) -> str:
+        """Return the name of what writes a map of anything but texts."""
+        name = f"entries_of_{schema['values']}"
+        self._globals[name] = named_writer(_PRIMITIVES[schema["values"]])
         return name
 
     def _list_writer(self, schema: Schema) -> str:

@@ -18,6 +18,19 @@ Writer = Callable[..., bytes]
 REPEATED = frozenset({"Points", "Candidate", "Step"})
 #: Records that repeat where they stand alone: by terms and time of an epoch, by zone and day.
 REPEATED_ALONE = frozenset({"Right", "Windows"})
+#: Runs of fields that repeat together, by record: what a sale has of its candidate, its right and its hour.
+RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "LeadSold": (
+        (
+            *("buyer_id", "contract_id", "leg", "round", "index", "rights", "price_minor", "price_rule", "terms"),
+            *("payout_minor", "payout_owed", "currency", "test"),
+        ),
+        ("sold_at", "time_zone", "windows"),
+    ),
+    "LeadClosed": (
+        ("campaign_id", "supplier_id", "test", "sold", "rights", "revenue_minor", "payout_minor", "currency", "reason"),
+    ),
+}
 #: How many of them are remembered, and lists of at most how many bytes.
 REMEMBERED_MAX = 4096
 REMEMBERED_BYTES_MAX = 1024
@@ -31,6 +44,8 @@ FEW_VALUES = frozenset(
 )
 #: Maps of texts whose entries are few: fields of campaigns, each with its values.
 FEW_ENTRIES = frozenset({"attributes", "fields"})
+#: Maps that are written again as the very object that they were, in another record: a slip's, in the fact of its sale.
+SHARED_ENTRIES = frozenset({"attributes"})
 #: Longer ones are none.
 TEXT_CHARACTERS_MAX = 100
 
@@ -82,14 +97,27 @@ class Remembered(dict[Any, bytes]):
 
 
 def list_writer(write_item: Writer) -> Callable[[Sequence[Any]], bytes]:
-    """Return what writes a list as one block with its size, and remembers the bytes of items."""
+    """Return what writes a list as one block with its size, and remembers the bytes of items, and of shared tuples.
+
+    The trace of all leads that met the same closed contracts in an epoch is one tuple: it is known by its identity,
+    which is its own as long as it is kept here.
+    """
     bytes_of = Remembered(write_item).__getitem__
+    known: dict[int, tuple[Sequence[Any], bytes]] = {}
 
     def written(items: Sequence[Any]) -> bytes:
         if not items:
             return b"\0"
+        met = known.get(id(items))
+        if met is not None and met[0] is items:
+            return met[1]
         block = b"".join(map(bytes_of, items))
-        return b"".join((varints.write_count(len(items)), varints.write_length(len(block)), block, b"\0"))
+        value = b"".join((varints.write_count(len(items)), varints.write_length(len(block)), block, b"\0"))
+        if type(items) is tuple:
+            if len(known) >= REMEMBERED_MAX:
+                known.clear()
+            known[id(items)] = items, value
+        return value
 
     return written
 
@@ -101,6 +129,39 @@ def items_writer(write_item: Writer) -> Callable[[Sequence[Any]], bytes]:
         if not items:
             return b"\0"
         return b"".join((varints.write_length(len(items)), *map(write_item, items), b"\0"))
+
+    return written
+
+
+def shared_writer(write: Callable[[Mapping[str, str]], bytes]) -> Callable[[Mapping[str, str]], bytes]:
+    """Return what writes a map and knows it again by its identity, which is its own as long as it is kept here.
+
+    A map in a record is never changed: what is written first is what it says for ever.
+    """
+    known: dict[int, tuple[Mapping[str, str], bytes]] = {}
+
+    def written(entries: Mapping[str, str]) -> bytes:
+        met = known.get(id(entries))
+        if met is not None and met[0] is entries:
+            return met[1]
+        value = write(entries)
+        if len(known) >= REMEMBERED_MAX:
+            known.clear()
+        known[id(entries)] = entries, value
+        return value
+
+    return written
+
+
+def named_writer(write_item: Writer) -> Callable[[Mapping[str, Any]], bytes]:
+    """Return what writes a map whose keys are texts of few values and whose values do not repeat, as one block."""
+    texts = RememberedTexts()
+
+    def written(entries: Mapping[str, Any]) -> bytes:
+        if not entries:
+            return b"\0"
+        pieces = [piece for key, value in entries.items() for piece in (texts[key], write_item(value))]
+        return b"".join((varints.write_length(len(entries)), *pieces, b"\0"))
 
     return written
 

@@ -175,9 +175,10 @@ class Slips:
         slip, score, head_bytes, body = scored
         if not isinstance(route, Route):
             route = Pool(route).route(range(len(route))) if route else Route(self._write_route(route))
+        trace = tuple(trace)
         standing = self._write_standing(position, trace)
         value = b"".join((self._frame["Offer"], head_bytes, self._write_right(right), route.written, standing, body))
-        head = OfferHead(slip, score, right, route, position, tuple(trace))
+        head = OfferHead(slip, score, right, route, position, trace)
         self._know_offer(value, (head, head_bytes, body))
         return value
 

@@ -85,7 +85,7 @@ class Field(NamedTuple):
 
     lineup: Lineup
     pool: Pool
-    skipped: Sequence[Step]
+    skipped: tuple[Step, ...]
     accepting: int
     value_minor: int
 
@@ -200,9 +200,9 @@ def _only_candidate(contract: CompiledContract) -> Candidate | None:
     return Candidate(contract.buyer_id, contract.contract_id, *contract.one_price, contract.terms)
 
 
-def _bounded(steps: list[Step]) -> list[Step]:
+def _bounded(steps: list[Step]) -> tuple[Step, ...]:
     if len(steps) <= SKIPS_MAX:
-        return steps
+        return tuple(steps)
     first_of_each = list({step.reason: step for step in reversed(steps)}.values())
     others = [step for step in steps if step not in first_of_each]
-    return first_of_each + others[: SKIPS_MAX - len(first_of_each)]
+    return (*first_of_each, *others[: SKIPS_MAX - len(first_of_each)])

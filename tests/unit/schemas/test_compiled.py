@@ -16,14 +16,19 @@ from schemas.avro_files import plain, self_contained
 from schemas.codec import own_reader, own_writer
 from schemas.compiled_readers import compile_reader
 from schemas.compiled_writers import compile_writer
-from schemas.records import Candidate, Position, Record, Score
+from schemas.records import Candidate, Points, Position, Record, Score
 from schemas.repeated import (
     REMEMBERED_MAX,
     REPEATED,
+    RUNS,
     TEXT_CHARACTERS_MAX,
     Remembered,
     RememberedEntries,
     RememberedTexts,
+    entries_writer,
+    list_reader,
+    list_writer,
+    shared_writer,
     sized_end,
 )
 from tests.unit.schemas.examples import TYPES, any_of, filled
@@ -187,6 +192,44 @@ def test_entries_of_maps_are_remembered_within_bounds_and_long_ones_are_not() ->
     before = len(entries)
     assert entries["essay", "x" * TEXT_CHARACTERS_MAX].endswith(b"x" * TEXT_CHARACTERS_MAX)
     assert len(entries) == before
+
+
+def test_a_tuple_that_is_written_again_is_known_by_its_identity_and_a_list_is_not() -> None:
+    write = list_writer(own_writer("Points"))
+    read = list_reader(own_reader("Points"))
+    points = [Points(f"rule {number}", number) for number in range(3)]
+    shared = tuple(points)
+    assert write(shared) is write(shared) == write(tuple(points)) == write(points)
+    points.append(Points("one more", 1))
+    assert read(write(points), 0)[0] == tuple(points)
+    for number in range(REMEMBERED_MAX + 10):  # tuples that are gone leave their identities to others
+        assert read(write((Points("of", number),)), 0)[0] == (Points("of", number),)
+
+
+def test_a_map_that_is_written_again_is_known_by_its_identity() -> None:
+    plainly = entries_writer(RememberedEntries().__getitem__)
+    write = shared_writer(plainly)
+    shared = {"state": "TX"}
+    assert write(shared) is write(shared) == plainly({"state": "TX"})
+    for number in range(REMEMBERED_MAX + 10):
+        assert write({"bill": str(number)}) == plainly({"bill": str(number)})
+
+
+def test_fields_that_repeat_together_are_told_apart_by_each_of_them() -> None:
+    for name, runs in RUNS.items():
+        record: Record = filled(TYPES[name])
+        for field in [field for run in runs for field in run]:
+            value = getattr(record, field)
+            if not isinstance(value, Record):
+                changed = msgspec.structs.replace(record, **{field: _other(value)})
+                assert written(changed) != written(record), f"{name}.{field}"
+                assert own_reader(name)(written(changed), 0)[0] == changed
+
+
+def _other(value: bool | int | str) -> bool | int | str:
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int) else f"{value} "
 
 
 def test_numbers_are_remembered_within_bounds() -> None:
