@@ -44,6 +44,7 @@ from streams.metric_catalogue import CAP_USED, CLAIMS_REBUILT
 from streams.metrics import Metrics, Sample
 from streams.options import EngineOptions
 from streams.stage import Stage
+from streams.start_steps import CONNECTED, LOADED
 from streams.web import SchemaShelf
 
 #: Objects made and not gone before the youngest are looked at, and how many such looks make one at the older ones.
@@ -183,8 +184,10 @@ class Parts:
     def make_engine(self) -> Engine:
         """Connect, and return an engine that is not started. Raises Unavailable while Kafka does not answer."""
         settings = self.settings
+        client = self._cluster.connect()
+        self.metrics.start.done(CONNECTED)
         engine = Engine(
-            self._cluster.connect(),
+            client,
             self.stages,
             self.codec,
             self.clock,
@@ -210,7 +213,9 @@ def make_app(settings: Settings) -> LeadflowApp:
     """Return the Faust app of this worker. Raises SettingsProblems when an address is missing."""
     parts = Parts(settings)
     shelf = SchemaShelf(settings.prefix, parts.codec.ids, parts.codec.extra)
-    return build_app(parts.make_engine, parts.stages, settings, metrics=parts.metrics.text, schemas=shelf)
+    app = build_app(parts.make_engine, parts.stages, settings, metrics=parts.metrics.text, schemas=shelf)
+    parts.metrics.start.done(LOADED)
+    return app
 
 
 def main(name: str) -> int:

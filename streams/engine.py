@@ -33,7 +33,7 @@ from streams.cpu import COMMITTING, Cpu
 from streams.crash_file import CrashFile
 from streams.dead_letters import DeadLetterState, describe, reason_of
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
-from streams.events import EpochUndone, LaneChanged, Listener, RecordSetAside, StageRests, ignore
+from streams.events import EpochUndone, LaneChanged, LanesGiven, Listener, RecordSetAside, StageRests, ignore
 from streams.flow import Losses, Rests
 from streams.intake import Intake
 from streams.lanes import Lane
@@ -365,6 +365,7 @@ class Engine:
     def _on_assign(self, partitions: list[TopicPartition]) -> None:
         self._checks.soon()
         self._assignment.on_assign(partitions)
+        self._on_event(LanesGiven(tuple((lane.stage.name, lane.partition) for lane in self._assignment.lanes())))
 
     def _on_revoke(self, partitions: list[TopicPartition], lost: bool) -> None:
         log.info("%d partitions are %s", len(partitions), "lost" if lost else "revoked")

@@ -44,6 +44,13 @@ class RecordSetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class LanesGiven:
+    """The group has given partitions: each (stage, partition) that is to run with them."""
+
+    lanes: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LaneChanged:
     """A partition number of a stage has a new status (the values of `LaneStatus`)."""
 
@@ -69,7 +76,7 @@ class PrepareSlow:
     took_ms: int
 
 
-Event = EpochCommitted | EpochUndone | RecordSetAside | LaneChanged | StageRests | PrepareSlow
+Event = EpochCommitted | EpochUndone | RecordSetAside | LanesGiven | LaneChanged | StageRests | PrepareSlow
 Listener = Callable[[Event], None]
 
 

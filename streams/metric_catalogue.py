@@ -14,6 +14,7 @@ from schemas import errors
 from schemas.reasons import Reason
 from schemas.topics import source_topics
 from streams.cpu import COMMITTING, FETCHING
+from streams.start_steps import STEPS
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -111,6 +112,12 @@ RESTORED = MetricSpec(
 ENTRIES = MetricSpec("leadflow_table_entries", "gauge", ("stage", "partition"), "Table entries in memory.")
 READY = MetricSpec("leadflow_ready", "gauge", (), "1 while everything that this worker owns runs.")
 CLOCK_OFF = MetricSpec("leadflow_clock_off_seconds", "gauge", (), "Difference of this machine's clock to the broker's.")
+START = MetricSpec(
+    "leadflow_start_seconds",
+    "gauge",
+    ("step",),
+    "Seconds from the start of the worker's process until a step of its start was done for the first time.",
+)
 CLAIMS_REBUILT = MetricSpec(
     "leadflow_claims_rebuilt", "counter", (), "Times that this worker claimed the window again after a loss of Redis."
 )
@@ -138,6 +145,7 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     ENTRIES,
     READY,
     CLOCK_OFF,
+    START,
     CLAIMS_REBUILT,
 )
 
@@ -172,6 +180,7 @@ LABEL_VALUES: Mapping[str, frozenset[str]] = {
     "cause": frozenset((*ERROR_CLASSES, "first", "slow", "abort", "error", "connection", "idle", OTHER)),
     "direction": frozenset(("in", "out", "handed_over")),
     "part": frozenset((*STAGES, FETCHING, COMMITTING)),
+    "step": frozenset(STEPS),
     "way": frozenset(("dead_letter", "stage")),
     "topic": frozenset(spec.name for spec in source_topics()),
     "measure": frozenset(("leads", "spend")),

@@ -24,6 +24,7 @@ from streams.events import (
     StageRests,
 )
 from streams.metric_catalogue import CATALOGUE, LABEL_VALUES, OTHER, OUTCOMES, MetricSpec
+from streams.start_steps import StartSteps
 from streams.state import EngineState
 
 Labels = tuple[str, ...]
@@ -67,6 +68,8 @@ class Metrics(Collector):
         self._histograms = {s.name: _Histogram(s.buckets) for s in CATALOGUE if s.kind == "histogram"}
         self._state: Callable[[], EngineState] | None = None
         self._suppliers: list[Callable[[], Iterable[Sample]]] = []
+        #: How far the start of this worker has come; whoever does a step that no event tells of notes it here.
+        self.start = StartSteps()
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
         self._reset_unlabelled()
@@ -104,6 +107,7 @@ class Metrics(Collector):
 
     def listen(self, event: Event) -> None:
         """Count what the engine tells; give this to the engine."""
+        self.start.listen(event)
         if isinstance(event, EpochCommitted):
             self._committed(event)
         elif isinstance(event, EpochUndone):
@@ -167,6 +171,8 @@ class Metrics(Collector):
     def _gauges(self) -> Iterator[Sample]:
         if self._state is not None:
             yield from engine_samples(self._state())
+        for step, seconds in self.start.seconds():
+            yield Sample(m.START, (step,), seconds)
         for samples in self._suppliers:
             yield from samples()
 

@@ -12,7 +12,8 @@ import psutil
 from console.bench.failure import BenchFailed
 from console.cluster.ports import HOST
 from console.cluster.worker_process import WorkerProcess
-from streams.metric_catalogue import CPU
+from streams.metric_catalogue import CPU, START
+from streams.start_steps import STEPS
 
 START_LIMIT_S = 60.0
 LOOK_EVERY_S = 0.02
@@ -35,11 +36,27 @@ class Used:
 def used(worker: WorkerProcess) -> Used:
     """Return what a worker has used since it started."""
     times = _process(worker).cpu_times()
+    return Used(float(times.user + times.system), _by_label(worker, f'{CPU.name}_total{{part="'))
+
+
+def start_steps(worker: WorkerProcess) -> tuple[float, Mapping[str, float]]:
+    """Return when the worker's process began (seconds since 1970), and its steps of `streams.start_steps` since.
+
+    Waits until all of them are done. Raises BenchFailed after `START_LIMIT_S`.
+    """
+    deadline = time.monotonic() + START_LIMIT_S
+    while not set(STEPS) <= set(steps := _by_label(worker, f'{START.name}{{step="')):
+        if time.monotonic() > deadline:
+            raise BenchFailed(f"the worker's start came no further than {list(steps)}: {worker.log_tail()}")
+        time.sleep(LOOK_EVERY_S)
+    return float(_process(worker).create_time()), steps
+
+
+def _by_label(worker: WorkerProcess, begin: str) -> dict[str, float]:
+    """Return the values of a metric with one label by that label; `begin` ends where the label's value begins."""
     with urlopen(f"http://{HOST}:{worker.web_port}/metrics", timeout=ANSWER_LIMIT_S) as answer:
         lines = answer.read().decode().splitlines()
-    begin = f'{CPU.name}_total{{part="'
-    parts = {line[len(begin) :].partition('"')[0]: float(line.rpartition(" ")[2]) for line in lines if begin in line}
-    return Used(float(times.user + times.system), parts)
+    return {line[len(begin) :].partition('"')[0]: float(line.rpartition(" ")[2]) for line in lines if begin in line}
 
 
 def rss_mb(worker: WorkerProcess) -> float:

@@ -1,10 +1,11 @@
-"""How long nothing comes out after the only worker was killed with -9, under a paced load."""
+"""How long nothing comes out after the only worker was killed with -9, under a paced load, and where the time goes."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from console.audit.topics import audit
@@ -12,12 +13,13 @@ from console.bench import w1
 from console.bench.failure import BenchFailed
 from console.bench.latency import Arrivals, send_paced
 from console.bench.machine import this_machine
-from console.bench.probe import wait_joined
+from console.bench.probe import start_steps, wait_joined
 from console.bench.result import Figure, Result
 from console.bench.stand import send, stand
 from console.cluster.cluster import Cluster
 from console.reach import Reach
 from console.work_left import left
+from streams.start_steps import STEPS
 
 GOAL_S: Final = 4.0
 RATE = 100
@@ -27,6 +29,8 @@ BETWEEN_S = 8.0
 RECOVERY_LIMIT_S = 60.0
 DRAIN_LIMIT_S = 120.0
 LOOK_EVERY_S = 0.01
+#: What happens one after the other: noticed and spawned, the steps of `streams.start_steps`, seen by a buyer.
+PHASES = ("spawned", *STEPS, "seen")
 #: What arrives so soon after the kill was committed before it.
 ON_THE_WAY_S = 0.15
 
@@ -43,29 +47,51 @@ def measure(kills: int) -> Result:
         with Arrivals(way) as arrivals:
             sending = threading.Thread(target=send_paced, args=(way, live, RATE), daemon=True)
             sending.start()
-            took = [_kill(cluster, arrivals) for _ in range(kills)]
+            found = [_kill(cluster, arrivals) for _ in range(kills)]
             _drain(cluster, way, sending)
         verdict = audit(way.reader, way.codec)
     if not verdict.good:
         raise BenchFailed(f"the output is not exact: {verdict}")
+    took = sorted(back.took_s for back in found)
     figures = (
-        Figure("output again after", round(sorted(took)[len(took) // 2], 2), "s", GOAL_S),
-        Figure("  the slowest", round(max(took), 2), "s"),
-        Figure("  the fastest", round(min(took), 2), "s"),
+        Figure("output again after", round(took[len(took) // 2], 2), "s", GOAL_S),
+        Figure("  the slowest", round(took[-1], 2), "s"),
+        Figure("  the fastest", round(took[0], 2), "s"),
+        *(Figure(f"  {name}", seconds, "s") for name, seconds in phases([back.ended_s for back in found]).items()),
     )
     work = f"kill -9 of the only worker, {kills} times, at {RATE} leads a second"
     return Result("recovery", work, this_machine(), figures, str(verdict))
 
 
-def _kill(cluster: Cluster, arrivals: Arrivals) -> float:
-    """Let it work for a while, kill it, and return the seconds until something comes out again."""
+@dataclass(frozen=True)
+class Back:
+    """One recovery: seconds from the kill to the next sale, and to the end of each phase of `PHASES`."""
+
+    took_s: float
+    ended_s: Mapping[str, float]
+
+
+def phases(recoveries: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the median length of each phase, from when the phases of each recovery ended (seconds after the kill)."""
+    lengths = {}
+    for before, phase in zip(("", *PHASES), PHASES, strict=False):
+        took = sorted(ended[phase] - ended.get(before, 0.0) for ended in recoveries)
+        lengths[phase] = round(took[len(took) // 2], 2)
+    return lengths
+
+
+def _kill(cluster: Cluster, arrivals: Arrivals) -> Back:
+    """Let it work for a while, kill it, and return how long it took until something came out again."""
     _supervise(cluster, time.monotonic() + BETWEEN_S, lambda: False)
     (worker,) = cluster.workers.values()
+    killed, killed_wall_s = time.monotonic(), time.time()
     worker.kill()
-    killed = time.monotonic()
     if not _supervise(cluster, killed + RECOVERY_LIMIT_S, lambda: arrivals.last > killed + ON_THE_WAY_S):
         raise BenchFailed(f"nothing came out within {RECOVERY_LIMIT_S:.0f} s; {worker.log_tail()}")
-    return arrivals.last - killed
+    took_s = arrivals.last - killed
+    began_s, steps = start_steps(worker)
+    ends = [began_s - killed_wall_s, *(began_s - killed_wall_s + steps[step] for step in STEPS), took_s]
+    return Back(took_s, dict(zip(PHASES, ends, strict=True)))
 
 
 def _drain(cluster: Cluster, way: Reach, sending: threading.Thread) -> None:

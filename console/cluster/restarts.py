@@ -24,12 +24,13 @@ class Decision:
     why: str
 
 
-def decide(exit_code: int, quick_failures: int) -> Decision:
+def decide(exit_code: int, quick_failures: int, ran_s: float) -> Decision:
     """Judge the end of a part that nobody had asked to end.
 
     Args:
         exit_code: as `subprocess` gives it; negative is the signal that ended it.
         quick_failures: how many times in a row it had ended within `STEADY_AFTER_S` before this time.
+        ran_s: how long it ran; counts as waited, since only starts in close succession are to be avoided.
 
     Source: exit codes of design section 4 (70 again at once, 75 a twin has the name, 78 a person is needed).
     """
@@ -39,12 +40,12 @@ def decide(exit_code: int, quick_failures: int) -> Decision:
         return Decision(
             TWIN_WAIT_S, f"another process works under this name (exit 75): end it; trying again in {TWIN_WAIT_S:.0f} s"
         )
-    wait_s = backoff_s(quick_failures)
+    wait_s = round(max(0.0, backoff_s(quick_failures) - ran_s), 1)
     return Decision(wait_s, f"{_ended(exit_code)}; starting it again {f'in {wait_s:g} s' if wait_s else 'at once'}")
 
 
 def backoff_s(quick_failures: int) -> float:
-    """Return 0 for the first failure, then 0.5, 1, 2 ... up to `LONGEST_WAIT_S`."""
+    """Return the least time between two starts: 0 for the first failure, then 0.5, 1, 2 ... to `LONGEST_WAIT_S`."""
     if quick_failures == 0:
         return 0.0
     doublings = min(quick_failures - 1, 16)

@@ -126,9 +126,10 @@ class Supervisor:
             self._ended(watch, EXIT_NOT_STARTED)
 
     def _ended(self, watch: _Watch, code: int) -> None:
-        if self._now_s() - watch.started_at_s >= STEADY_AFTER_S:
+        ran_s = self._now_s() - watch.started_at_s
+        if ran_s >= STEADY_AFTER_S:
             watch.quick_failures = 0
-        decision: Decision = decide(code, watch.quick_failures)
+        decision: Decision = decide(code, watch.quick_failures, ran_s)
         watch.quick_failures += 1
         watch.note = decision.why
         watch.wanted = decision.wait_s is not None
