@@ -21,13 +21,10 @@ from schemas.errors import EpochLost, LeadflowError, StateInDoubt
 from streams.client import GroupMetadata, OffsetGone
 from streams.kafka_errors import OFFSET_OUTSIDE, as_consumer_error, error_in, log, unavailable
 from streams.kafka_records import Names, RecordReader
+from streams.kafka_waking import wake
 from streams.stage import Message, TopicPartition
 
 COMMITTED_TIMEOUT_S = 1.0
-WAKE_TIMEOUT_S = 0.2
-WAKE_TIME_MS = 1 << 50
-"""A time that no record has: the broker looks at its newest timestamp and answers at once."""
-
 LEAVE_S = 1.0
 """A farewell takes 50 ms; a cluster that is away is not waited for, the session's end does its work."""
 
@@ -116,15 +113,7 @@ class KafkaConsumer:
         self._handle.resume(self._raw(mine))
         self._resting.difference_update(mine)
         if all_rested:
-            self._wake(mine)
-
-    def _wake(self, partitions: list[TopicPartition]) -> None:
-        """Ask the leaders something: librdkafka's fetch loop sleeps up to 1 s when it had nothing to fetch."""
-        asked = [RawPartition(raw.topic, raw.partition, WAKE_TIME_MS) for raw in self._raw(partitions)]
-        try:
-            self._handle.offsets_for_times(asked, timeout=WAKE_TIMEOUT_S)
-        except KafkaException as problem:
-            log.debug("waking the fetchers: %s", problem.args[0].name())
+            wake(self._handle, self._raw(mine))
 
     def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Return to these offsets. Raises EpochLost when librdkafka has lost the partition without a callback yet."""

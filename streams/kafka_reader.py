@@ -13,18 +13,21 @@ from config.kafka import KafkaSettings, reader_options
 from schemas.errors import NeedsPerson
 from streams.kafka_errors import as_consumer_error, log
 from streams.kafka_records import Names, RecordReader
+from streams.kafka_waking import wake
 from streams.stage import Message, TopicPartition
 
 CHUNK_RECORDS = 5000
 LOOK_S = 0.1
 READERS_KEPT = 4
+END_WAIT_MS = 10
+"""A log's end is told when a fetch has found nothing for so long; with 100 ms each of 24 logs took that."""
 
 
 class LogReader:
     """Reads stretches of single partitions. Each call takes a handle for itself; a few are kept for the next ones."""
 
     def __init__(self, settings: KafkaSettings, names: Names, records: RecordReader) -> None:
-        self._options = reader_options(settings, "reader")
+        self._options = {**reader_options(settings, "reader"), "fetch.wait.max.ms": END_WAIT_MS}
         self._names = names
         self._records = records
         self._idle: list[Any] = []
@@ -39,7 +42,9 @@ class LogReader:
             return
         handle = self._take()
         try:
-            handle.assign([RawPartition(self._names.full(partition.topic), partition.partition, start)])
+            raw = RawPartition(self._names.full(partition.topic), partition.partition, start)
+            handle.assign([raw])
+            wake(handle, [raw])
             position = start
             while position < end and not cancelled():
                 raws = handle.consume(1, LOOK_S)
@@ -98,7 +103,7 @@ class Follower:
         self._behind: set[TopicPartition] = set()
 
     def follow(self, counts: dict[str, int], topics: Iterable[str]) -> None:
-        """Start; raises NeedsPerson for a topic that is not there."""
+        """Start; waits for the leaders' first answers. Raises NeedsPerson for a topic that is not there."""
         wanted = list(topics)
         if missing := sorted(topic for topic in wanted if topic not in counts):
             raise NeedsPerson(f"topics {', '.join(missing)} do not exist; run `leadflow topics create`")
@@ -106,7 +111,9 @@ class Follower:
         self.close()
         self._handle = Consumer(self._options, logger=log)
         self._behind = set(partitions)
-        self._handle.assign([RawPartition(self._names.full(t), n, OFFSET_BEGINNING) for t, n in partitions])
+        raws = [RawPartition(self._names.full(t), n, OFFSET_BEGINNING) for t, n in partitions]
+        self._handle.assign(raws)
+        wake(self._handle, raws)
 
     def followed(self, max_records: int) -> tuple[list[Message], bool]:
         """Return what is there, and whether each partition's end was reached once."""

@@ -195,6 +195,20 @@ def test_read_ends_behind_the_commit_marker_and_skips_what_was_aborted(cluster: 
     assert [message.value for chunk in client.read(out, 2, 4, lambda: False) for message in chunk] == []
 
 
+def test_many_short_logs_are_read_without_a_pause_for_each(cluster: Cluster) -> None:
+    """What a restart restores: librdkafka's fetcher sleeps at first, and a log's end is told by an empty fetch."""
+    logs = [TopicPartition(topic, number) for topic in ("in", "out", "more") for number in range(2)]
+    cluster.make_topics({"more": 2})
+    for topic, number in logs:
+        cluster.send(topic, [b"a", b"b"], number)
+    client = cluster.client()
+    began = time.monotonic()
+    for log in logs:
+        chunks = client.read(log, 0, 2, lambda: False)
+        assert [message.value for chunk in chunks for message in chunk] == [b"a", b"b"]
+    assert time.monotonic() - began < 0.7
+
+
 def test_read_waits_behind_an_open_transaction_and_can_be_cancelled(cluster: Cluster) -> None:
     out = TopicPartition("out", 0)
     client, other = cluster.client(), cluster.client(name="w2", static=False)
