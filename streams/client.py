@@ -6,13 +6,18 @@ client adds it. Every call may block at most as long as it says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from schemas.errors import PartitionStop
 from streams.stage import Message, TopicPartition
 
 Headers = Sequence[tuple[str, bytes]]
+#: A partition as records to be produced name it: a plain tuple, equal to a `TopicPartition`.
+Place = tuple[str, int]
+#: A record to be produced: topic, value, key, partition (None: by key), headers. A plain tuple: an epoch has thousands,
+#: and a named one costs as much as the rest of `emit`.
+Output = tuple[str, bytes | None, bytes | None, int | None, Headers]
 
 
 class GroupMetadata(NamedTuple):
@@ -94,29 +99,23 @@ class Client(Protocol):
         """
         ...
 
-    def produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        partition: int | None,
-        headers: Headers,
-        *,
-        noted: bool = False,
-    ) -> int:
-        """Queue a record in the open transaction. Without a partition: murmur2 of the key over the pinned count.
+    def produce(self, outputs: Sequence[Output], told: Container[str] = ()) -> Mapping[Place, Sequence[Output]]:
+        """Queue records in the open transaction; those of one partition are appended in their order.
 
-        Returns the partition it goes to; -1 when the client leaves that to the producer (neither partition nor key).
-        With `noted`, `flush` tells its offset.
+        Without a partition: murmur2 of the key over the pinned count; -1 when there is no key either and the client
+        leaves it to the producer. Returns the records by the partition they go to. Where those of the topics in `told`
+        are appended, `flush` tells.
 
-        Raises EpochLost when it cannot be queued (unknown topic, too large, queue full).
+        Raises EpochLost when one cannot be queued (unknown topic, too large, queue full).
         """
         ...
 
-    def flush(self) -> dict[tuple[str, int], list[int]]:
+    def flush(self) -> Mapping[Place, tuple[int, int]]:
         """Wait until every queued record is acknowledged. Raises EpochLost when one was refused.
 
-        Returns the offsets of the noted records by topic and partition, in the order in which they were produced.
+        Returns the offsets of the first and the last record to be told of since the last flush, by partition: they are
+        as far apart as the records when nothing lies between. A partition of which the broker did not say it is left
+        out.
         """
         ...
 

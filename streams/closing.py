@@ -7,11 +7,11 @@ from collections.abc import Callable, Container, Mapping, Sequence
 
 from schemas.errors import EpochLost, NeedsPerson, Unavailable
 from schemas.records import Position, Record
-from streams.client import Client
+from streams.client import Client, Output, Place
 from streams.clock import Clock
 from streams.cpu import Cpu
 from streams.dead_letters import dead_letter, dead_topic
-from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, Output, TooLarge
+from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, TooLarge
 from streams.events import EpochCommitted, Listener
 from streams.lanes import Lane
 from streams.options import EngineOptions
@@ -20,9 +20,9 @@ from streams.stage import Batch, Message, Stage, TopicPartition
 
 log = logging.getLogger(__name__)
 Encode = Callable[[Record], bytes]
-Place = tuple[str, int]
-#: Records of an epoch as they were appended, by partition, in order: at which offset, and what was emitted.
-Appended = Mapping[Place, Sequence[tuple[int, Output]]]
+#: Records of an epoch as they were appended, by partition, in order: the first one's and the last one's offset, and
+#: what was emitted.
+Appended = Mapping[Place, tuple[int, int, Sequence[Output]]]
 
 
 class Closer:
@@ -119,14 +119,14 @@ class Closer:
         records, outputs = (epoch.processed, epoch.processed - epoch.records), len(epoch.outputs)
         self._on_event(EpochCommitted(*records, outputs, self.last_ms, slow, self._cpu.take()))
 
-    def send_round(self, epoch: OpenEpoch, noted: Container[str]) -> Appended:
+    def send_round(self, epoch: OpenEpoch, told: Container[str]) -> Appended:
         """Put what was emitted into the transaction, which begins with the first round.
 
-        Returns the records of the topics in `noted`, by partition, with their offsets. A failure is kept in the epoch;
+        Returns the records of the topics in `told`, by partition, with their offsets. A failure is kept in the epoch;
         the transaction is then open until `abort`.
         """
         try:
-            return self._send(epoch, noted)
+            return self._send(epoch, told)
         except (EpochLost, Unavailable) as error:
             epoch.fail(Failure(EpochLost(str(error))))
             return {}
@@ -143,16 +143,16 @@ class Closer:
         if epoch.begun:
             self._client.abort()
 
-    def _send(self, epoch: OpenEpoch, noted: Container[str] = ()) -> Appended:
+    def _send(self, epoch: OpenEpoch, told: Container[str] = ()) -> Appended:
+        """Put what was emitted into the transaction. A partition whose offsets are not told is left out."""
         if not epoch.sent:
             self._begin(epoch)
         outputs, epoch.produced = epoch.unsent(), len(epoch.outputs)
-        if not noted:
-            produce = self._client.produce
-            epoch.written.update({(output[0], produce(*output)) for output in outputs})
-            self._client.flush()
-            return {}
-        return self._send_noted(epoch, outputs, noted)
+        placed = self._client.produce(outputs, told)
+        epoch.written.update(placed)
+        offsets = self._client.flush()
+        epoch.last_appended.update({place: last for place, (_, last) in offsets.items()})
+        return {place: (*ends, placed[place]) for place, ends in offsets.items()}
 
     def _begin(self, epoch: OpenEpoch) -> None:
         self._ends = self._changelog_ends()
@@ -163,20 +163,6 @@ class Closer:
         except (Unavailable, EpochLost) as error:
             raise EpochLost(f"no transaction could begin: {error}") from error
         epoch.begun = True
-
-    def _send_noted(self, epoch: OpenEpoch, outputs: Sequence[Output], noted: Container[str]) -> Appended:
-        """Send records of which some are to be handed over. A partition whose offsets are not all told is left out."""
-        sent: dict[Place, list[Output]] = {}
-        for output in outputs:
-            topic = output[0]
-            place = (topic, self._client.produce(*output, noted=topic in noted))
-            epoch.written.add(place)
-            if topic in noted:
-                sent.setdefault(place, []).append(output)
-        offsets = self._client.flush()
-        told = {place: offsets[place] for place, own in sent.items() if len(offsets.get(place, ())) == len(own)}
-        epoch.last_appended.update({place: numbers[-1] for place, numbers in told.items()})
-        return {place: list(zip(numbers, sent[place], strict=True)) for place, numbers in told.items()}
 
     def _confirm(self, epoch: OpenEpoch) -> None:
         """Ask each stage that took records; one that refuses rests, and the epoch is redone without it."""

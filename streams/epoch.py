@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from schemas.errors import Fenced, NeedsPerson, Poison, StateInDoubt
-from streams.client import GroupMetadata
+from streams.client import GroupMetadata, Output, Place
 from streams.events import RecordSetAside
 from streams.lanes import Lane
 from streams.stage import Batch, Stage, TopicPartition
@@ -20,11 +20,6 @@ from streams.stores import StoreTable
 ENDS_PROCESS = (StateInDoubt, Fenced, NeedsPerson)
 
 _NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
-
-
-#: A record to be produced: topic, value, key, partition (None: by key), headers, as `Client.produce` takes them.
-#: A plain tuple: an epoch has thousands, and a named one costs as much as the rest of `emit`.
-Output = tuple[str, bytes | None, bytes | None, int | None, Sequence[tuple[str, bytes]]]
 
 
 class TooLarge(Poison):
@@ -97,13 +92,13 @@ class OpenEpoch:
     #: Every lane that the epoch touches, with or without records.
     lanes: dict[Lane, None] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
-    #: The partitions to which the transaction has written, and the last offset where it was noted.
-    written: set[tuple[str, int]] = field(default_factory=set)
-    last_appended: dict[tuple[str, int], int] = field(default_factory=dict)
+    #: The partitions to which the transaction has written, and the last offset where it was told.
+    written: set[Place] = field(default_factory=set)
+    last_appended: dict[Place, int] = field(default_factory=dict)
     #: Batches of later rounds (`streams.rounds`), and partitions whose records wait for their consumer.
     handed_over: list[Batch] = field(default_factory=list)
     rounds: int = 1
-    left_behind: set[tuple[str, int]] = field(default_factory=set)
+    left_behind: set[Place] = field(default_factory=set)
     #: How many of `outputs` the transaction holds already.
     produced: int = 0
     failure: Failure | None = None

@@ -10,11 +10,11 @@ Watchdog        ends the process when a call hangs               streams/watchdo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from config.kafka import KafkaSettings
 from schemas.errors import EpochLost, StateInDoubt
-from streams.client import GroupMetadata, Headers
+from streams.client import GroupMetadata, Headers, Output, Place
 from streams.kafka_admin import ClusterWatch, KafkaAdmin, sharper
 from streams.kafka_consumer import KafkaConsumer, OnAssign, OnRevoke
 from streams.kafka_producer import Cause, KafkaProducer
@@ -115,28 +115,30 @@ class KafkaClient:
         self._watch.raise_if_changed()
         self._producer.begin()
 
-    def produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        partition: int | None,
-        headers: Headers,
-        *,
-        noted: bool = False,
-    ) -> int:
+    def produce(self, outputs: Sequence[Output], told: Container[str] = ()) -> Mapping[Place, Sequence[Output]]:
         """See the seam."""
-        size = (len(value) if value else 0) + (len(key) if key else 0)
-        if headers or size > self._least_limit:
-            self._check_size(topic, size + sum(len(name) + len(content) + 8 for name, content in headers))
-        if partition is None:
-            count = self._counts.get(topic)
-            partition = partition_of(key, count) if count and key is not None else self._place(topic, key)
-        self._producer.produce(self._full_names[topic], value, key, partition, headers, noted)
-        return partition
+        placed: dict[Place, list[Output]] = {}
+        counts, least = self._counts, self._least_limit
+        for output in outputs:
+            topic, value, key, partition, headers = output
+            size = (len(value) if value else 0) + (len(key) if key else 0)
+            if headers or size > least:
+                self._check_size(topic, size, headers)
+            if partition is None:
+                count = counts.get(topic)
+                partition = partition_of(key, count) if count and key is not None else self._place(topic, key)
+            place = (topic, partition)
+            if place in placed:
+                placed[place].append(output)
+            else:
+                placed[place] = [output]
+        for (topic, partition), own in placed.items():
+            self._producer.produce(self._full_names[topic], partition, own, topic in told)
+        return placed
 
-    def _check_size(self, topic: str, size: int) -> None:
+    def _check_size(self, topic: str, size: int, headers: Headers) -> None:
         """A record that the broker refuses inside a transaction costs two aborts; refuse it here."""
+        size += sum(len(name) + len(content) + 8 for name, content in headers)
         if size > (limit := self._limits.get(topic, self._limit)):
             raise EpochLost(f"a record of {size} bytes for {topic}, which takes {limit}")
 
@@ -148,10 +150,10 @@ class KafkaClient:
             self._counts[topic] = count  # pinned: it never changes
         return partition_of(key, count) if key is not None else -1
 
-    def flush(self) -> dict[tuple[str, int], list[int]]:
+    def flush(self) -> Mapping[Place, tuple[int, int]]:
         """See the seam; the clock of the in-doubt policy is looked at here."""
         offsets = self._producer.flush()
-        return {(self._names.plain(topic), partition): numbers for (topic, partition), numbers in offsets.items()}
+        return {(self._names.plain(topic), partition): ends for (topic, partition), ends in offsets.items()}
 
     def send_offsets(self, offsets: Mapping[TopicPartition, int], metadata: GroupMetadata) -> None:
         """See the seam."""

@@ -14,7 +14,7 @@ the handle is replaced: its init_transactions bumps the producer's epoch, and th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Producer
@@ -22,11 +22,12 @@ from confluent_kafka import TopicPartition as RawPartition
 
 from config.kafka import KafkaSettings, producer_options
 from schemas.errors import EpochLost, LeadflowError, StateInDoubt, Unavailable
-from streams.client import GroupMetadata, Headers
+from streams.client import GroupMetadata, Output
 from streams.kafka_admin import closest
 from streams.kafka_errors import CONNECTION, at_commit, before_commit, error_in, is_fatal, log
 from streams.watchdog import Watchdog
 
+Report = Callable[[KafkaError | None, Any], None]
 Cause = Literal["first", "slow", "abort", "error", "connection", "idle"]
 
 INIT_TIMEOUT_S = 5.0
@@ -62,8 +63,10 @@ class KafkaProducer:
         self._dead: LeadflowError | None = None
         self.refused: dict[str, str] = {}
         #: Topics of which a record of this transaction reports its delivery: a report of each would cost 1 us a record.
-        self._told: set[str] = set()
-        self._noted: dict[tuple[str, int], list[int]] = {}
+        self._reporting: set[str] = set()
+        #: How many offsets are to be told by partition, topics with prefix, and those that have been.
+        self._to_tell: dict[tuple[str, int], int] = {}
+        self._told: dict[tuple[str, int], list[int]] = {}
         self._began_ms, self._stamp_ms = 0, 0
         #: Our clock and the broker's append time of a record of the last flushed epoch, ms UTC.
         self.clock_sample: tuple[int, int] | None = None
@@ -79,8 +82,8 @@ class KafkaProducer:
         if (cause := self._renewal_cause()) is not None:
             self._renew(cause)
         self.refused.clear()
-        self._told.clear()
-        self._noted = {}
+        self._reporting.clear()
+        self._to_tell, self._told = {}, {}
         try:
             self._handle.begin_transaction()
         except KafkaException as problem:
@@ -88,33 +91,54 @@ class KafkaProducer:
         self._began = time.monotonic()
         self._began_ms, self._stamp_ms = time.time_ns() // 1_000_000, 0
 
-    def produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        partition: int,
-        headers: Headers,
-        noted: bool,
-    ) -> None:
-        """Queue a record. Raises EpochLost when it cannot be queued."""
+    def produce(self, topic: str, partition: int, outputs: Sequence[Output], told: bool) -> None:
+        """Queue records of one partition in order; with `told`, the ends report their offsets.
+
+        Raises EpochLost when one cannot be queued.
+        """
+        if told:
+            place = (topic, partition)
+            self._to_tell[place] = self._to_tell.get(place, 0) + min(len(outputs), 2)
+            self._send(topic, partition, outputs[0], self._on_told)
+            self._send_rest(topic, partition, outputs[1:-1])
+            if len(outputs) > 1:
+                self._send(topic, partition, outputs[-1], self._on_told)
+        elif topic not in self._reporting:
+            self._send(topic, partition, outputs[0], self._on_delivery)
+            self._send_rest(topic, partition, outputs[1:])
+        else:
+            self._send_rest(topic, partition, outputs)
+        self._reporting.add(topic)
+
+    def _send_rest(self, topic: str, partition: int, outputs: Sequence[Output]) -> None:
+        """Queue records that need not report; the loop that all records go through."""
+        send = self.send
+        for output in outputs:
+            _, value, key, _, headers = output
+            try:
+                if headers:
+                    send(topic, value, key, partition, headers=list(headers))
+                else:
+                    send(topic, value, key, partition)
+            except (BufferError, KafkaException):
+                self._send(topic, partition, output, None)
+
+    def _send(self, topic: str, partition: int, output: Output, report: Report | None) -> None:
+        """Queue a record; waits for room, a while."""
+        _, value, key, _, headers = output
         try:
-            if noted or topic not in self._told:
-                self._told.add(topic)
-                report = self._on_noted if noted else self._on_delivery
-                self.send(topic, value, key, partition, headers=list(headers), on_delivery=report)
-            elif headers:
-                self.send(topic, value, key, partition, headers=list(headers))
-            else:
-                self.send(topic, value, key, partition)
+            self.send(topic, value, key, partition, headers=list(headers), on_delivery=report)
         except BufferError:
             self._wait_for_room()
-            self.produce(topic, value, key, partition, headers, noted)
+            self._send(topic, partition, output, report)
         except KafkaException as problem:
             raise self._not_committed(problem.args[0], f"produce to {topic}") from None
 
-    def flush(self) -> dict[tuple[str, int], list[int]]:
-        """Wait for all acknowledgements; give up an epoch that is slow by then (rule 2). Returns the noted offsets."""
+    def flush(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """Wait for all acknowledgements; give up an epoch that is slow by then (rule 2).
+
+        Returns the first and the last offset of each partition of which they were to be told, and were.
+        """
         self._watchdog.arm("flush", self._settings.deadline_ms / 1000)
         left = self._serve("flush", lambda: self._handle.flush(self._settings.deadline_ms / 2000))
         self._raise_if_dead()
@@ -128,8 +152,9 @@ class KafkaProducer:
         if self._stale == "connection":
             raise self._lost("connection", "the connection broke during the epoch")
         self._give_up_slow()
-        noted, self._noted = self._noted, {}
-        return noted
+        to_tell, told = self._to_tell, self._told
+        self._to_tell, self._told = {}, {}
+        return {place: (at[0], at[-1]) for place, at in told.items() if len(at) == to_tell.get(place)}
 
     def send_offsets(self, offsets: Mapping[Any, int], prefix: str, metadata: GroupMetadata) -> None:
         """Put the offsets into the transaction. librdkafka may block here for ever: the watchdog is armed."""
@@ -242,11 +267,11 @@ class KafkaProducer:
         elif error.code() != KafkaError._PURGE_QUEUE:
             self.refused[message.topic()] = error.name()
 
-    def _on_noted(self, error: KafkaError | None, message: Any) -> None:
+    def _on_told(self, error: KafkaError | None, message: Any) -> None:
         self._on_delivery(error, message)
         offset = message.offset()
         if error is None and offset is not None:  # None: acknowledged as the duplicate of one whose answer was lost
-            self._noted.setdefault((message.topic(), message.partition()), []).append(offset)
+            self._told.setdefault((message.topic(), message.partition()), []).append(offset)
 
     # --- ends ------------------------------------------------------------------------------------------------
 

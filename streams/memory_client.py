@@ -6,10 +6,10 @@ it would have been. Faults are injected through `on_step(step, when)`, called be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from schemas.errors import Fenced, StateInDoubt
-from streams.client import GroupMetadata, Headers, OffsetGone
+from streams.client import GroupMetadata, OffsetGone, Output, Place
 from streams.clock import Clock
 from streams.memory_broker import MemoryBroker
 from streams.memory_group import Member
@@ -50,7 +50,7 @@ class MemoryClient:
         self._wait = wait
         self._epoch = broker.init_producer(name)
         self._begun = self._renew = False
-        self._noted: dict[tuple[str, int], list[int]] = {}
+        self._told: dict[Place, tuple[int, int]] = {}
         self._member: Member | None = None
         self._fenced = False
         self._metadata = _NOBODY
@@ -188,37 +188,33 @@ class MemoryClient:
         if self._renew:
             self._epoch = self._broker.init_producer(self._name)
             self._renew = False
-        self._begun, self._noted = True, {}
+        self._begun, self._told = True, {}
         self.on_step("begin", "after")
 
-    def produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        partition: int | None,
-        headers: Headers,
-        *,
-        noted: bool = False,
-    ) -> int:
+    def produce(self, outputs: Sequence[Output], told: Container[str] = ()) -> Mapping[Place, Sequence[Output]]:
         """Write at once: other readers must not see it before the commit anyway."""
-        self.on_step("produce", "before")
-        self._check_begun()
-        log = self._broker.place(topic, key, partition)
-        offset = self._broker.append(self._name, self._epoch, log, key, value, headers)
-        if noted:
-            self._noted.setdefault((topic, log.partition.partition), []).append(offset)
-        self._sample = (self._clock.real_ms(), self._broker.now_ms())
-        self.on_step("produce", "after")
-        return log.partition.partition
+        placed: dict[Place, list[Output]] = {}
+        for output in outputs:
+            self.on_step("produce", "before")
+            self._check_begun()
+            topic, value, key, partition, headers = output
+            log = self._broker.place(topic, key, partition)
+            offset = self._broker.append(self._name, self._epoch, log, key, value, headers)
+            place = (topic, log.partition.partition)
+            placed.setdefault(place, []).append(output)
+            if topic in told:
+                self._told[place] = (self._told.get(place, (offset, offset))[0], offset)
+            self._sample = (self._clock.real_ms(), self._broker.now_ms())
+            self.on_step("produce", "after")
+        return placed
 
-    def flush(self) -> dict[tuple[str, int], list[int]]:
+    def flush(self) -> Mapping[Place, tuple[int, int]]:
         """Nothing is queued here."""
         self.on_step("flush", "before")
         self._check_begun()
-        noted, self._noted = self._noted, {}
+        told, self._told = self._told, {}
         self.on_step("flush", "after")
-        return noted
+        return told
 
     def send_offsets(self, offsets: Mapping[TopicPartition, int], metadata: GroupMetadata) -> None:
         """Put offsets into the transaction, as the member that `metadata` names."""

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count, repeat
 
 from streams.assignment import Assignment
-from streams.closing import Appended, Closer, Place
+from streams.client import Output, Place
+from streams.closing import Appended, Closer
 from streams.cpu import COMMITTING, Cpu
-from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, Output
+from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
 from streams.intake import Intake
 from streams.lanes import Lane
 from streams.opening import Opener
@@ -113,22 +115,24 @@ class Rounds:
         """Return what can be handed over of the records just appended, one batch a partition; may be empty."""
         offsets, may_run = epoch.offsets(), self._opener.may_run()
         found: list[Batch] = []
-        for place, records in appended.items():
+        for place, (first, last, outputs) in appended.items():
             partition = TopicPartition(*place)
             lane = self._assignment.lane_of.get(partition)
             if lane is None or lane.fresh or lane.stage.name not in may_run or place in epoch.left_behind:
                 continue
-            if self._follows(place, offsets.get(partition, lane.next[partition]), records):
-                messages = [_message(place, offset, output, epoch.now_ms) for offset, output in records]
-                found.append(Batch(*place, messages))
+            if self._follows(place, offsets.get(partition, lane.next[partition]), (first, last), len(outputs)):
+                found.append(Batch(*place, _messages(place, first, outputs, epoch.now_ms)))
         epoch.left_behind.update(appended.keys() - {batch[:2] for batch in found})
         return found
 
-    def _follows(self, place: Place, at: int, records: Sequence[tuple[int, Output]]) -> bool:
-        first = records[0][0]
+    def _follows(self, place: Place, at: int, ends: tuple[int, int], count: int) -> bool:
+        """Whether records stand behind `at` with nothing between that and them, nor among them.
+
+        They are ours and in order, so `count` of them from the first offset to the last leave no room for another.
+        """
+        first, last = ends
         own_end_between = first == at + 1 and self._last.get(place) == at - 1
-        together = all(offset == first + number for number, (offset, _) in enumerate(records))
-        return (first == at or own_end_between) and together
+        return (first == at or own_end_between) and last - first == count - 1
 
     def committed(self, epoch: OpenEpoch) -> None:
         """Remember where our records end now; the consumer's copies of what was handed over are not taken again."""
@@ -149,6 +153,11 @@ class Rounds:
         self._plain = max(self._plain, epochs)
 
 
-def _message(place: Place, offset: int, output: Output, now_ms: int) -> Message:
-    _, value, key, _, headers = output
-    return Message(*place, offset, now_ms, key, value, tuple(headers))
+def _messages(place: Place, first: int, outputs: Sequence[Output], now_ms: int) -> list[Message]:
+    """Return records as their consumer would get them; column by column, at half of a loop's cost."""
+    _, values, keys, _, headers = zip(*outputs, strict=True)
+    topic, number = place
+    columns = zip(
+        repeat(topic), repeat(number), count(first), repeat(now_ms), keys, values, map(tuple, headers), strict=False
+    )
+    return list(map(tuple.__new__, repeat(Message), columns))

@@ -16,14 +16,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from agents import worker
 from agents.dedup.stage import DedupStage
 from streams import faust_driver
-from streams.client import GroupMetadata, Headers
+from streams.client import GroupMetadata, Output, Place
 from streams.kafka_client import KafkaClient
 from streams.stage import Batch, Message, TopicPartition
 
@@ -66,24 +66,15 @@ class Doomed(KafkaClient):
         self._after("processed")
         super().begin()
 
-    def produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None,
-        partition: int | None,
-        headers: Headers,
-        *,
-        noted: bool = False,
-    ) -> int:
-        """See the seam. The broker has the record before the process is struck: an open transaction is left."""
-        placed = super().produce(topic, value, key, partition, headers, noted=noted)
+    def produce(self, outputs: Sequence[Output], told: Container[str] = ()) -> Mapping[Place, Sequence[Output]]:
+        """See the seam. The broker has one record before the process is struck: an open transaction is left."""
         if self._armed("produced"):
+            super().produce(outputs[:1])
             super().flush()
             self._after("produced")
-        return placed
+        return super().produce(outputs, told)
 
-    def flush(self) -> dict[tuple[str, int], list[int]]:
+    def flush(self) -> Mapping[Place, tuple[int, int]]:
         """See the seam."""
         offsets = super().flush()
         self._after("flushed")

@@ -18,7 +18,7 @@ def write(client: Client, *values: bytes) -> None:
     """Begin and write to out-0, flushed."""
     client.begin()
     for value in values:
-        client.produce("out", value, b"k", 0, ())
+        client.produce([("out", value, b"k", 0, ())])
     client.flush()
 
 
@@ -60,20 +60,37 @@ def test_markers_take_an_offset(seam: Seam) -> None:
     assert seam.seen("out") == [b"a", b"c"]
 
 
-def test_offsets_of_noted_records_are_told_in_order(seam: Seam) -> None:
-    """out-0:  a C x y z  -> the noted ones of the second transaction are at 2 and 4."""
+def test_where_records_were_appended_is_told(seam: Seam) -> None:
+    """out-0:  a C x y z s l  -> the second transaction's first three are at 2 to 4, the last one at 6."""
     client = seam.client()
     seam.join_at_start(client)
     commit(client, b"a")
     client.begin()
-    places = [client.produce("out", value, b"k", 0, (), noted=value != b"y") for value in (b"x", b"y", b"z")]
-    assert places == [0, 0, 0]
-    assert client.flush() == {("out", 0): [2, 4]}
-    client.produce("out", b"later", b"k", 0, (), noted=True)
-    assert client.flush() == {("out", 0): [5]}
+    x, y, z = (("out", value, b"k", 0, ()) for value in (b"x", b"y", b"z"))
+    one = ("in", b"one", b"k", 1, ())
+    assert client.produce([x, y, one, z], ("out",)) == {("out", 0): [x, y, z], ("in", 1): [one]}
+    assert client.flush() == {("out", 0): (2, 4)}
+    seam.send("out", b"s")
+    client.produce([("out", b"l", b"k", 0, ())], ("out", "in"))
+    assert client.flush() == {("out", 0): (6, 6)}
+    client.produce([("out", b"untold", b"k", 0, ())])
+    assert client.flush() == {}
     client.send_offsets({IN_0: 1}, client.group_metadata())
     client.commit()
-    assert seam.seen("out") == [b"a", b"x", b"y", b"z", b"later"]
+    assert seam.seen("out") == [b"a", b"x", b"y", b"z", b"s", b"l", b"untold"]
+
+
+def test_another_writers_record_between_sets_the_ends_apart(seam: Seam) -> None:
+    client = seam.client()
+    seam.join_at_start(client)
+    client.begin()
+    for value in (b"x", b"y"):
+        client.produce([("out", value, b"k", 0, ())], ("out",))
+        if value == b"x":
+            seam.until(client, holds=lambda: client.log_bounds([OUT_0]) == {OUT_0: (0, 1)})
+            seam.send("out", b"s")
+    assert client.flush() == {("out", 0): (0, 2)}
+    client.abort()
 
 
 def test_keys_are_placed_by_murmur2(seam: Seam) -> None:
@@ -82,7 +99,7 @@ def test_keys_are_placed_by_murmur2(seam: Seam) -> None:
     keys = [b"key-%d" % number for number in range(20)]
     client.begin()
     for key in keys:
-        client.produce("out", key, key, None, ())
+        client.produce([("out", key, key, None, ())])
     client.flush()
     client.send_offsets({IN_0: 1}, client.group_metadata())
     client.commit()
@@ -93,7 +110,7 @@ def test_headers_and_tombstones_travel(seam: Seam) -> None:
     client = seam.client()
     seam.join_at_start(client)
     client.begin()
-    client.produce("in", None, b"gone", 1, (("trace", b"\x00\x01"),))
+    client.produce([("in", None, b"gone", 1, (("trace", b"\x00\x01"),))])
     client.flush()
     client.send_offsets({IN_0: 0}, client.group_metadata())
     client.commit()
@@ -107,7 +124,7 @@ def test_an_unknown_topic_loses_the_epoch(seam: Seam) -> None:
     seam.join_at_start(client)
     client.begin()
     with pytest.raises(EpochLost):
-        client.produce("nowhere", b"v", b"k", None, ())
+        client.produce([("nowhere", b"v", b"k", None, ())])
     client.abort()
     commit(client, b"a")
     assert seam.seen("out") == [b"a"]

@@ -1,8 +1,9 @@
 """A slow cluster must not make a worker redo one epoch for ever: epochs shrink until they fit, and grow again."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from schemas.errors import EpochLost, Unavailable
+from streams.client import Output
 from streams.events import EpochCommitted, EpochUndone
 from streams.options import EngineOptions
 from streams.stage import Batch
@@ -21,17 +22,18 @@ class SlowCluster:
         """Stand between the engine and this client's produce and flush."""
         produce, flush = client.produce, client.flush  # type: ignore[attr-defined]
 
-        def slow_produce(*record: object) -> None:
-            self._produced += 1
-            produce(*record)
+        def slow_produce(outputs: Sequence[Output], told: Container[str] = ()) -> object:
+            self._produced += len(outputs)
+            return produce(outputs, told)
 
-        def slow_flush() -> None:
-            flush()
+        def slow_flush() -> object:
+            told = flush()
             took_ms = int(self._produced * self.ms_a_record)
             self._produced = 0
             self._world.clock.advance(took_ms)
             if took_ms >= 400:
                 raise EpochLost(f"{took_ms} ms before the offsets were sent")
+            return told
 
         client.produce, client.flush = slow_produce, slow_flush  # type: ignore[attr-defined]
 

@@ -176,12 +176,13 @@ def test_a_stage_that_needs_a_person_leaves_no_open_transaction() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offsets", "follows"), [((5,), True), ((5, 6, 7), True), ((6,), False), ((5, 7, 6, 8), False), ((5, 6, 8), False)]
+    ("ends", "count", "follows"), [((5, 5), 1, True), ((5, 7), 3, True), ((6, 6), 1, False), ((5, 8), 3, False)]
 )
-def test_what_is_handed_over_stands_together_behind_what_was_taken(offsets: tuple[int, ...], follows: bool) -> None:
+def test_what_is_handed_over_stands_together_behind_what_was_taken(
+    ends: tuple[int, int], count: int, follows: bool
+) -> None:
     rounds = start(World(partitions=1)).engine._rounds
-    output = ("a", b"v", b"k", 0, ())
-    assert rounds._follows(("a", 0), 5, [(offset, output) for offset in offsets]) is follows
+    assert rounds._follows(("a", 0), 5, ends, count) is follows
 
 
 def test_a_stage_that_reaches_out_is_handed_nothing() -> None:

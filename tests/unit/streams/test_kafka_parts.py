@@ -374,7 +374,7 @@ def test_a_leader_that_moves_is_asked_again_and_then_unavailable() -> None:
     assert len(asked) == 2
 
 
-def test_a_delivery_report_may_not_know_its_offset() -> None:
+def test_a_partition_whose_ends_are_not_both_told_is_left_out() -> None:
     """When the first answer was lost, the broker acknowledges a copy of what it has already: without an offset."""
 
     class Report:
@@ -386,7 +386,11 @@ def test_a_delivery_report_may_not_know_its_offset() -> None:
 
     watchdog = Watchdog(lambda code, reason: None)
     producer: Any = KafkaProducer(KafkaSettings("127.0.0.1:1"), watchdog, lambda cause: None)
-    for offset in (7, None, 9):
-        producer._on_noted(None, Report(offset))
-    assert producer._noted == {("t", 3): [7, 9]}
+    producer._handle = type("Handle", (), {"flush": lambda self, timeout: 0})()
+    producer._began = time.monotonic()
+    for offsets, told in (((7, 9), {("t", 3): (7, 9)}), ((7, None), {}), ((None, 9), {})):
+        producer._to_tell = {("t", 3): 2}
+        for offset in offsets:
+            producer._on_told(None, Report(offset))
+        assert producer.flush() == told
     watchdog.close()
