@@ -13,6 +13,7 @@ import msgspec
 
 from config.plan.canonical import from_json
 from config.plan.compiled import CompiledPlan, compile_plan
+from config.plan.dedupes import DedupeHistory
 from config.plan.model import Plan
 from schemas.codec import Codec
 from schemas.errors import LeadflowError
@@ -33,7 +34,7 @@ class PlanView:
     """The newest usable version of the plan.
 
     The topic holds every version there ever was. Each is read as it comes, but only the one that somebody asks for
-    is compiled: a worker that starts does not compile the whole history.
+    is compiled: a worker that starts does not compile the whole history. `dedupes` keeps what each said of duplicates.
     """
 
     def __init__(self, codec: Codec) -> None:
@@ -41,6 +42,7 @@ class PlanView:
         self._plan: CompiledPlan | None = None
         #: Versions newer than `_plan`, the newest last; a few, so that one that cannot be compiled has a fallback.
         self._newer: deque[_Version] = deque(maxlen=3)
+        self.dedupes = DedupeHistory()
         self.problem = ""
 
     def current(self) -> CompiledPlan | None:
@@ -60,7 +62,9 @@ class PlanView:
         try:
             record = self._codec.decode_as(message.value or b"", PlanVersion)
             if record.version > self._last():
-                self._newer.append(_Version(record.version, from_json(record.plan_json)))
+                plan = from_json(record.plan_json)
+                self._newer.append(_Version(record.version, plan))
+                self.dedupes.note(record.version, plan)
         except Exception as error:
             # Whatever a foreign writer put there, a worker goes on by the plan it has; the cause is for the operator.
             where = f"{PLAN}-{message.partition}@{message.offset}"

@@ -11,6 +11,7 @@ from agents.dedup.keys import ClaimRule, PlanClaims
 from agents.dedup.validate import Validator
 from agents.views import PauseView
 from config.plan.compiled import CompiledPlan
+from config.plan.dedupes import DedupeHistory
 from schemas.identity import lead_id
 from schemas.reasons import Reason
 from schemas.records import Fault, LeadReceived
@@ -65,9 +66,10 @@ class CampaignRules(msgspec.Struct, frozen=True, gc=False):
 class Rules:
     """A version of the plan, compiled for intake."""
 
-    def __init__(self, plan: CompiledPlan, hashes: Hashes) -> None:
+    def __init__(self, plan: CompiledPlan, hashes: Hashes, history: DedupeHistory | None = None) -> None:
+        """Compile a plan; `history`: what the versions up to it have said of duplicates, if there were any."""
         self.plan = plan
-        self.claims = claims = PlanClaims(plan, hashes)
+        self.claims = claims = PlanClaims(plan, hashes, history)
         self.campaigns = {
             name: CampaignRules(Validator(campaign.fields), claims.rules[name], campaign.sell_within_ms)
             for name, campaign in plan.campaigns.items()

@@ -3,8 +3,8 @@
     1  take the lock; another worker that has it is left to its work
     2  set a new generation, not ready: from here on nobody claims and no open epoch is confirmed
     3  note the end of every partition of leads.unique, uncommitted records included
-    4  read that far, committed records only, and claim each lead again; renew the lock with the progress;
-       what is older than any claim is kept is not read
+    4  read that far, committed records only, and claim each lead again, by what the plan looked at when it was
+       judged and since; renew the lock with the progress; what is older than any claim is kept is not read
     5  mark the generation ready, if it is still this one on this server
 
 A builder that dies leaves a lock that ends by itself; the next one starts at 1. One that was merely slow writes under
@@ -233,6 +233,6 @@ class Rebuilder:
         age_ms = max(0, self._now_ms() - slip.received_at)
         if slip.test or need.outlived(age_ms):
             return None
-        rule = need.rule(slip.campaign_id)
+        rule = need.rule_since(slip.campaign_id, slip.plan_version)
         who = Claimant(slip.lead_id, slip.received_partition, slip.received_offset, slip.received_at)
         return rule.row(who, rule.keys(values_of(lead)), age_ms)

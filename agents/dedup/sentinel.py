@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from agents.dedup.keys import OF, Shape
+from agents.dedup.keys import OF, ONCE, Shape, campaign_of
 
 
 class Sentinel(msgspec.Struct, frozen=True):
@@ -112,8 +112,14 @@ def judge(found: Sentinel | None, run_id: str, need: Need) -> Judgement:
 
 
 def covers(held: Shape, wanted: Shape) -> bool:
-    """Say whether every wanted family is held of every campaign that claims it, for at least as long.
+    """Say whether every wanted family is held of every campaign that claims or claimed it, for at least as long.
 
-    A campaign that was not there has no leads in the log: the id of one that is retired is never used again.
+    A campaign that was not there has no leads in the log: the id of one that is retired is never used again. What all
+    leads of a campaign claim, its earlier ones do.
     """
-    return all(held.get(name, -1) >= window for name, window in wanted.items() if name.partition(OF)[0] in held)
+    return all(_held(held, name) >= window for name, window in wanted.items() if campaign_of(name) in held)
+
+
+def _held(held: Shape, name: str) -> int:
+    """Return how far back a family of a campaign is held, in ms; -1: not at all."""
+    return max(held.get(name, -1), held.get(name.replace(ONCE, OF), -1))

@@ -171,7 +171,7 @@ class DedupStage(Stage):
         if plan is None or (known is not None and known.plan is plan) or plan.version == self._refused_version:
             return known
         try:
-            self._rules = Rules(plan, self._hashes)
+            self._rules = Rules(plan, self._hashes, self._plans.dedupes)
             self._problem = ""
         except ValueError as error:
             self._refused_version = plan.version

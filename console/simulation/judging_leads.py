@@ -12,6 +12,7 @@ from console.simulation.evidence import Evidence
 from schemas.reasons import Reason
 from schemas.records import LeadRejected, LeadUnique
 
+_EVERYWHERE: Final = "everywhere"
 _LIKE: Final = (Reason.DUPLICATE, Reason.REPEAT)
 
 
@@ -130,18 +131,34 @@ def _duplicates(evidence: Evidence) -> Iterator[str]:
         if one.slip.lead_id == other.slip.lead_id:
             continue
         later, earlier = sorted((one, other), key=lambda lead: (lead.slip.plan_version, lead.slip.received_at))[::-1]
-        campaign = evidence.plans[later.slip.plan_version].campaigns.get(later.slip.campaign_id)
-        rule = campaign.dedupe if campaign is not None else None
-        if rule is not None and _is_like(later, earlier, rule):
+        rule, of_earlier = (_rule(evidence, lead) for lead in (later, earlier))
+        if rule is not None and _is_like(later, earlier, rule, of_earlier):
             yield f"leads {earlier.slip.lead_id} and {later.slip.lead_id} are alike, and both unique"
 
 
-def _is_like(later: LeadUnique, earlier: LeadUnique, rule: DedupeRule) -> bool:
-    """Whether one should have been a duplicate of the other; only leads of one campaign are judged."""
+def _rule(evidence: Evidence, lead: LeadUnique) -> DedupeRule | None:
+    campaign = evidence.plans[lead.slip.plan_version].campaigns.get(lead.slip.campaign_id)
+    return campaign.dedupe if campaign is not None else None
+
+
+def _is_like(later: LeadUnique, earlier: LeadUnique, rule: DedupeRule, of_earlier: DedupeRule | None) -> bool:
+    """Whether one should have been a duplicate of the other.
+
+    Of one campaign: by what it looks at now, for a plan that looks at more has the earlier leads claimed again. Of two:
+    by what both looked at, each when it was judged, everywhere.
+    """
     if abs(later.slip.received_at - earlier.slip.received_at) >= rule.within_ms:
         return False
+    kinds = _kinds(rule)
     if earlier.slip.campaign_id != later.slip.campaign_id:
-        return False
+        shared = of_earlier is not None and of_earlier.scope == rule.scope == _EVERYWHERE
+        kinds = kinds & _kinds(of_earlier) if shared and of_earlier is not None else frozenset()
     one, other = later.lead, earlier.lead
-    same = [getattr(one, name) is not None and getattr(one, name) == getattr(other, name) for name in rule.of]
-    return all(same) if rule.match == "all" else any(same)
+    return any(
+        all(getattr(one, n) is not None and getattr(one, n) == getattr(other, n) for n in kind) for kind in kinds
+    )
+
+
+def _kinds(rule: DedupeRule) -> frozenset[tuple[str, ...]]:
+    """Return the sets of fields of which one must be the same."""
+    return frozenset([tuple(sorted(rule.of))] if rule.match == "all" else [(name,) for name in rule.of])

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from agents.dedup import memory_store, sentinel
 from agents.dedup.claims import Claims
+from agents.dedup.keys import PlanClaims
 from agents.dedup.rebuild import ClientLog, Rebuilder
 from agents.delivery import desk, owner
 from agents.delivery import turn as delivery_turn
@@ -260,3 +261,11 @@ def servers_run(switches: Switches) -> None:
 def widening(switches: Switches) -> None:
     """A plan that looks at more than before uses the claims as they are."""
     switches.set(sentinel, "covers", lambda held, wanted: True)
+
+
+def judged_by(switches: Switches) -> None:
+    """A rebuild goes by what the plan in force looks at, whatever a lead was judged by."""
+    rule_since = PlanClaims.rule_since
+    switches.set(
+        PlanClaims, "rule_since", lambda self, campaign_id, _: rule_since(self, campaign_id, self.plan_version)
+    )

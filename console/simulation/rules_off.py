@@ -72,6 +72,14 @@ RARE: Final[tuple[Rule, ...]] = (
         "claims",
         17,
     ),
+    Rule(
+        "judged-by",
+        "claims",
+        "a rebuild goes by what a lead was judged by",
+        protocol.judged_by,
+        "everything",
+        4528,
+    ),
     Rule("offsets-always", "step 7", "a timer's transaction carries offsets", engine.offsets_always, "timers", 44),
     Rule("uncommitted-changelog", "restore", "read to the uncommitted end", engine.uncommitted_changelog, "crashes", 0),
 )

@@ -49,7 +49,7 @@ def unique(number: int) -> bytes:
 
 def known(claims: Claims, numbers: range) -> set[int]:
     """Return which of these people were seen before; waits for a rebuild that is due."""
-    rule = NEED.rule("solar-us")
+    rule = NEED.rules["solar-us"]
     rows = [rule.row(Claimant(f"again-{n}", 1, n, NOW), rule.keys(values_of(person(n)))) for n in numbers]
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from config.plan.canonical import to_json
 from config.plan.check import check_sources
 from config.plan.compiled import CompiledPlan, compile_plan
-from config.plan.model import FieldRule
+from config.plan.model import DedupeRule, FieldRule
 from schemas.codec import Codec
 from schemas.records import Lead, LeadReceived, PlanVersion, Record, Slip
 from schemas.slip import Slips
@@ -72,6 +74,15 @@ def plan(version: int = 1, match: str = "any", of: str = "email, phone", within:
     """Return the plan with this rule of likeness."""
     text = PLAN.replace("MATCH", match).replace("OF", of).replace("WITHIN", within)
     return compile_plan(check_sources({"plan.yaml": text}), version)
+
+
+def ruled(version: int, solar: DedupeRule | None, other: DedupeRule | None) -> CompiledPlan:
+    """Return the plan with these rules of likeness, and a second campaign `other` beside `solar-us`."""
+    model = plan(version).plan
+    (campaign,) = model.campaigns
+    second = msgspec.structs.replace(campaign, id="other", dedupe=other)
+    first = msgspec.structs.replace(campaign, dedupe=solar)
+    return compile_plan(msgspec.structs.replace(model, campaigns=(first, second)), version)
 
 
 def plan_message(compiled: CompiledPlan, offset: int = 0) -> Message:

@@ -74,3 +74,11 @@ def test_a_family_that_one_campaign_claims_is_not_that_of_another() -> None:
 
 def test_a_campaign_that_was_not_there_has_no_leads_to_be_claimed() -> None:
     assert covers({"a": 0, "a>*/phone": 10}, {"a": 0, "a>*/phone": 10, "b": 0, "b>*/phone": 10})
+
+
+def test_what_all_leads_of_a_campaign_claim_its_earlier_ones_do_and_not_the_other_way_round() -> None:
+    assert covers({"a": 0, "a>*/phone": 10}, {"a": 0, "a<*/phone": 10})
+    assert covers({"a": 0, "a<*/phone": 10}, {"a": 0, "a<*/phone": 9})
+    assert not covers({"a": 0, "a<*/phone": 10}, {"a": 0, "a>*/phone": 10})
+    assert not covers({"a": 0, "a<*/phone": 10}, {"a": 0, "a<*/phone": 11})
+    assert not covers({"a": 0}, {"a": 0, "a<*/phone": 1})
