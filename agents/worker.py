@@ -24,17 +24,15 @@ from agents.delivery.stage import Delivery
 from agents.routing.stage import Routing
 from agents.scoring.stage import ScoringStage
 from agents.settlement.stage import Settlement
+from agents.start import NEEDED, kafka_settings
 from agents.status_view import StatusView
 from agents.views import PauseView, PlanView
 from config.intake import pause_reason
-from config.kafka import KafkaSettings
-from config.logs import configure_logs
-from config.security import read_security
 from config.settings import Settings, load_settings
 from schemas.records import Lead, Slip
 from schemas.registry import open_codec
 from schemas.slip import Slips
-from schemas.topics import BUYER_STATUS, PAUSES, PLAN, RECEIVED, RECEIVED_BYTES_MAX, Sizes, catalogue
+from schemas.topics import BUYER_STATUS, PAUSES, PLAN, RECEIVED, Sizes, catalogue
 from streams.app import LeadflowApp, build_app
 from streams.clock import Clock
 from streams.crash_file import CrashFile
@@ -42,6 +40,7 @@ from streams.engine import Engine
 from streams.kafka_client import KafkaClient
 from streams.metric_catalogue import CAP_USED, CLAIMS_REBUILT
 from streams.metrics import Metrics, Sample
+from streams.name_taking import NameTaking
 from streams.options import EngineOptions
 from streams.stage import Stage
 from streams.start_steps import CONNECTED, LOADED
@@ -51,21 +50,6 @@ from streams.web import SchemaShelf
 GC_THRESHOLDS = (100_000, 50, 100)
 
 DAY_MS = 24 * 60 * 60 * 1000
-
-
-def kafka_settings(settings: Settings) -> KafkaSettings:
-    """Return how this process reaches Kafka. Raises SecurityFileProblem."""
-    file = settings.kafka_security_file
-    return KafkaSettings(
-        settings.kafka,
-        group=settings.group,
-        name=settings.name,
-        prefix=settings.prefix,
-        session_timeout_ms=settings.session_timeout_ms,
-        heartbeat_ms=settings.heartbeat_ms,
-        record_bytes_max={RECEIVED: RECEIVED_BYTES_MAX},
-        security=read_security(file) if file else {},
-    )
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -81,17 +65,25 @@ def sizes_of(settings: Settings) -> Sizes:
 class Cluster:
     """Kafka as the stages ask of it, before and after the client is made; `connect` replaces the client."""
 
-    def __init__(self, settings: Settings, clock: Clock, renewed: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, renewed: Callable[[str], None], taking: NameTaking | None
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._renewed = renewed
+        self._taking = taking
         self._client: KafkaClient | None = None
 
     def connect(self) -> KafkaClient:
         """Make the client; the former one was closed by its engine. Raises Unavailable."""
         self._client = KafkaClient(
-            kafka_settings(self._settings), map_ms=self._clock.map, renewed=self._renewed, clock_topic=RECEIVED
+            kafka_settings(self._settings),
+            map_ms=self._clock.map,
+            renewed=self._renewed,
+            clock_topic=RECEIVED,
+            taking=self._taking,
         )
+        self._taking = None  # it is the client's now
         return self._client
 
     @property
@@ -113,8 +105,8 @@ class Parts:
     schema registry is away for a minute or refuses our schemas.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        settings.need("kafka", "redis", "hash_key")
+    def __init__(self, settings: Settings, taking: NameTaking | None = None) -> None:
+        settings.need(*NEEDED)
         self.settings = settings
         self.metrics = Metrics()
         self.codec = open_codec(settings)
@@ -122,7 +114,7 @@ class Parts:
         self.plans = PlanView(self.codec)
         self._pauses = PauseView(self.codec)
         self._status = StatusView(self.codec)
-        self._cluster = Cluster(settings, self.clock, self.metrics.renewed)
+        self._cluster = Cluster(settings, self.clock, self.metrics.renewed, taking)
         self.stages = self._make_stages(Slips(self.codec))
 
     def _make_stages(self, slips: Slips) -> tuple[Stage, ...]:
@@ -209,23 +201,18 @@ def _cap_samples(fills: Iterable[CapFill]) -> Iterator[Sample]:
         yield Sample(CAP_USED, (fill.buyer_id, fill.contract_id, fill.measure, fill.window), fill.ratio)
 
 
-def make_app(settings: Settings) -> LeadflowApp:
-    """Return the Faust app of this worker. Raises SettingsProblems when an address is missing."""
-    parts = Parts(settings)
+def make_app(settings: Settings, taking: NameTaking | None = None) -> LeadflowApp:
+    """Return the Faust app of this worker; `taking` takes its name already. Raises SettingsProblems, see `Parts`."""
+    parts = Parts(settings, taking)
     shelf = SchemaShelf(settings.prefix, parts.codec.ids, parts.codec.extra)
     app = build_app(parts.make_engine, parts.stages, settings, metrics=parts.metrics.text, schemas=shelf)
     parts.metrics.start.done(LOADED)
     return app
 
 
-def main(name: str) -> int:
-    """Run a worker under this name until it is told to stop; returns its exit code. Ends with 70, 75 or 78 itself.
-
-    Raises SettingsProblems before anything is started.
-    """
-    settings = load_settings({**os.environ, "LEADFLOW_NAME": name})
-    configure_logs(settings.log_level)
-    worker = FaustWorker(make_app(settings), override_logging=False, redirect_stdouts=False, quiet=True)
+def run(app: LeadflowApp) -> int:
+    """Run the app until it is told to stop; returns its exit code. Ends the process with 70, 75 or 78 itself."""
+    worker = FaustWorker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it would write into the log
     _collect_rarely()
     return int(worker.execute_from_commandline() or 0)

@@ -20,6 +20,7 @@ from streams.kafka_consumer import KafkaConsumer, OnAssign, OnRevoke
 from streams.kafka_producer import Cause, KafkaProducer
 from streams.kafka_reader import Follower, LogReader
 from streams.kafka_records import Names, RecordReader
+from streams.name_taking import NameTaking
 from streams.partitioning import partition_of
 from streams.stage import Message, TopicPartition
 from streams.watchdog import Watchdog, die
@@ -35,7 +36,8 @@ class KafkaClient:
     raises Unavailable while the cluster does not answer; make it again.
 
     `map_ms` maps a broker timestamp (ms UTC) to pretended time, None keeps it. `renewed(cause)` counts producer
-    handles. `die(code, reason)` ends the process when a call hangs. `clock_topic` has LogAppendTime.
+    handles. `die(code, reason)` ends the process when a call hangs. `clock_topic` has LogAppendTime. `taking` has begun
+    to take the id already; its maker keeps it for the next attempt when this one fails.
     """
 
     def __init__(
@@ -46,21 +48,19 @@ class KafkaClient:
         renewed: Callable[[Cause], None] = lambda _: None,
         die: Callable[[int, str], None] = die,
         clock_topic: str | None = None,
+        taking: NameTaking | None = None,
     ) -> None:
         self.settings = settings
         self._names = names = Names(settings.prefix)
         records = RecordReader(names, map_ms)
         self._full_names = names.full_of
-        self._watchdog = Watchdog(die)
         self._admin = KafkaAdmin(settings, names)
         self._watch = ClusterWatch(self._admin, clock_topic)
-        self._producer = KafkaProducer(settings, self._watchdog, renewed)
         try:
             self._watch.start()
-            self._producer.connect()
+            self._producer, self._watchdog = _taken(taking, settings, renewed, die)
         except BaseException:
             self._watch.close()
-            self._watchdog.close()
             raise
         self._consumer = KafkaConsumer(settings, names, records)
         self._reader = LogReader(settings, names, records)
@@ -210,3 +210,20 @@ class KafkaClient:
         self._reader.close()
         self._watch.close()
         self._watchdog.close()
+
+
+def _taken(
+    taking: NameTaking | None,
+    settings: KafkaSettings,
+    renewed: Callable[[Cause], None],
+    die: Callable[[int, str], None],
+) -> tuple[KafkaProducer, Watchdog]:
+    """Wait for the name: for an attempt that runs already, which its maker keeps if it fails, or for one made here."""
+    if taking is not None:
+        return taking.finish(renewed), taking.watchdog
+    taking = NameTaking(settings, die)
+    try:
+        return taking.finish(renewed), taking.watchdog
+    except BaseException:
+        taking.close()
+        raise

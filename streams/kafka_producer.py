@@ -52,7 +52,7 @@ class KafkaProducer:
         self._settings = settings
         self._options = producer_options(settings)
         self._watchdog = watchdog
-        self._renewed = renewed
+        self.renewed = renewed
         self._handle: Any = None
         self._ready = False
         self._stale: Cause | None = "first"
@@ -235,7 +235,7 @@ class KafkaProducer:
         self.send = self._handle.produce
         self._ready, self._stale = True, None
         self._used = time.monotonic()
-        self._renewed(cause)
+        self.renewed(cause)
 
     def _not_taken(self, error: KafkaError) -> LeadflowError:
         """Return what a failed init_transactions means; the handle stays for another try where that may help."""

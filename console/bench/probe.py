@@ -13,7 +13,7 @@ from console.bench.failure import BenchFailed
 from console.cluster.ports import HOST
 from console.cluster.worker_process import WorkerProcess
 from streams.metric_catalogue import CPU, START
-from streams.start_steps import STEPS
+from streams.start_steps import STEPS, process_began_s
 
 START_LIMIT_S = 60.0
 LOOK_EVERY_S = 0.02
@@ -49,7 +49,7 @@ def start_steps(worker: WorkerProcess) -> tuple[float, Mapping[str, float]]:
         if time.monotonic() > deadline:
             raise BenchFailed(f"the worker's start came no further than {list(steps)}: {worker.log_tail()}")
         time.sleep(LOOK_EVERY_S)
-    return float(_process(worker).create_time()), steps
+    return process_began_s(_process(worker).pid), steps
 
 
 def _by_label(worker: WorkerProcess, begin: str) -> dict[str, float]:

@@ -19,7 +19,7 @@ def command(name: str) -> None:
     again at once, 75 another process works under this name, 78 a person is needed.
     """
     _show_in_process_list(f"leadflow {name}")
-    from agents.worker import main
+    from agents.start import main
 
     sys.exit(main(name))
 

@@ -20,7 +20,7 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents import worker
+from agents import start, worker
 from agents.dedup.stage import DedupStage
 from streams import faust_driver
 from streams.client import GroupMetadata, Output, Place
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
         replaced["DedupStage"] = Fragile
     for name, wrapper in replaced.items():
         setattr(worker, name, wrapper)
-    return worker.main(arguments[arguments.index("--name") + 1])
+    return start.main(arguments[arguments.index("--name") + 1])
 
 
 if __name__ == "__main__":
