@@ -145,14 +145,16 @@ def _is_like(later: LeadUnique, earlier: LeadUnique, rule: DedupeRule, of_earlie
     """Whether one should have been a duplicate of the other.
 
     Of one campaign: by what it looks at now, for a plan that looks at more has the earlier leads claimed again. Of two:
-    by what both looked at, each when it was judged, everywhere.
+    by what both looked at everywhere, each when it was judged, within the window of either: who was judged first is not
+    known, for leads may wait in the log.
     """
-    if abs(later.slip.received_at - earlier.slip.received_at) >= rule.within_ms:
-        return False
-    kinds = _kinds(rule)
+    kinds, within_ms = _kinds(rule), rule.within_ms
     if earlier.slip.campaign_id != later.slip.campaign_id:
-        shared = of_earlier is not None and of_earlier.scope == rule.scope == _EVERYWHERE
-        kinds = kinds & _kinds(of_earlier) if shared and of_earlier is not None else frozenset()
+        if of_earlier is None or not of_earlier.scope == rule.scope == _EVERYWHERE:
+            return False
+        kinds, within_ms = kinds & _kinds(of_earlier), min(within_ms, of_earlier.within_ms)
+    if abs(later.slip.received_at - earlier.slip.received_at) >= within_ms:
+        return False
     one, other = later.lead, earlier.lead
     return any(
         all(getattr(one, n) is not None and getattr(one, n) == getattr(other, n) for n in kind) for kind in kinds
