@@ -14,7 +14,8 @@ What is written, for the two fields of `Fault`-like record `P(rule: string, poin
         ...
         return P(v1, v2), p
 
-What repeats from lead to lead is not read each time (`repeated.py`).
+What repeats from lead to lead is not read each time (`repeated.py`), and there is a shorter way for a record that ends
+in plain text (`compiled_text.py`).
 
 A reader is safe on hostile bytes: a text that would reach beyond the end leaves `p` beyond it, so that the next
 byte raises IndexError or the caller finds that `p` is not the end. Loops take at least a byte an item.
@@ -27,6 +28,7 @@ from typing import Any
 
 from schemas import varints
 from schemas.compiled_source import Schema, Source, branch_of, chosen
+from schemas.compiled_text import FIELDS_MIN, TextReader, compile_text_reader, text_at_the_end
 from schemas.records import Record
 from schemas.repeated import Reader, list_reader
 
@@ -50,7 +52,13 @@ def compile_reader(schema: Schema, types: Mapping[str, type[Record]], only: Sequ
     """
     source = _Reading(schema, types, {**_NAMES, "TIMES": {}})
     fields = chosen(schema, only)
-    names = [source.read(field["type"]) for field in fields]
+    text = 0 if only else text_at_the_end(schema)
+    if text >= FIELDS_MIN:
+        before = [source.read(field["type"]) for field in fields[:-text]]
+        source.try_text(compile_text_reader(schema, types), before)
+        names = [*before, *[source.read(field["type"]) for field in fields[-text:]]]
+    else:
+        names = [source.read(field["type"]) for field in fields]
     made = f"({', '.join(names)},)" if only else f"{source.type_of(schema)}({', '.join(names)})"
     source.line(f"return {made}, p")
     reader: Reader = source.function("read", "b, p")
@@ -64,6 +72,16 @@ class _Reading(Source):
         """Return the name by which the record's class is known to the function."""
         self._globals[schema["name"]] = self._types[schema["name"]]
         return str(schema["name"])
+
+    def try_text(self, short: TextReader, before: Sequence[str]) -> None:
+        """Add the lines that read the rest of the bytes the short way, if that can be done."""
+        self._globals["short"] = short
+        self._lines_of("s = b[p:]", "if s.isascii():")
+        self._indented(lambda: self._return_text(before))
+
+    def _return_text(self, before: Sequence[str]) -> None:
+        self.line(f"r = short({', '.join(['s', 's.decode()', *before])})")
+        self.line("if r is not None: return r, len(b)")
 
     def read(self, schema: Any) -> str:
         """Add the lines that read a value at `p` and move `p` behind it; return the variable that holds it."""

@@ -202,6 +202,17 @@ class RememberedEntries(dict[tuple[str, str], bytes]):
         return written
 
 
+class RememberedPairs(dict[str, tuple[str, str]]):
+    """The key and value of a map's entry by its bytes, taken as text: both are short, and their lengths one byte."""
+
+    def __missing__(self, written: str) -> tuple[str, str]:
+        end = 1 + (ord(written[0]) >> 1)
+        if len(self) >= REMEMBERED_MAX:
+            self.clear()
+        pair = self[written] = written[1:end], written[end + 1 :]
+        return pair
+
+
 def entry_bytes(entry: tuple[str, str]) -> bytes:
     """Return the bytes of a map's entry."""
     key, value = entry[0].encode(), entry[1].encode()
