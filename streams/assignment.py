@@ -53,6 +53,7 @@ class Assignment:
         self._stage_of = {topic: stage for stage in stages for topic in stage.sources}
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._look_again_at_ms = 0
+        self._given_at_ms = 0
         #: Lanes that run, rebuilt when one starts or ends; the hot path iterates over it.
         self.running: tuple[Lane, ...] = ()
         #: Source partitions of running lanes, with their lane.
@@ -69,10 +70,17 @@ class Assignment:
         """Whether some lane is on its way to work: the next look should come soon."""
         return any(lane.status in _ON_THE_WAY for lane in self._lanes.values())
 
+    def gathering(self, at_most_ms: int) -> bool:
+        """Whether lanes that were given less than so long ago come in a moment; not those with pending offsets."""
+        if not self.settling or self._clock.monotonic_ms() - self._given_at_ms >= at_most_ms:
+            return False
+        return any(lane.status in _ON_THE_WAY and not lane.ask_for_ms for lane in self._lanes.values())
+
     # --- the client's callbacks ---------------------------------------------------------------------------
 
     def on_assign(self, partitions: Iterable[TopicPartition]) -> None:
         """Take note; offsets and state are fetched by `settle`, outside of the callback."""
+        self._given_at_ms = self._clock.monotonic_ms()
         for partition in partitions:
             lane = self._lane(partition)
             if lane.status not in (LaneStatus.AWAY, LaneStatus.PARTIAL):

@@ -156,9 +156,10 @@ class Engine:
         metadata = self._client.group_metadata()
         self._readiness.member = metadata.is_member
         self._checks.membership(metadata.is_member)
-        if followed:
-            self._assignment.settle()
+        self._assignment.settle()
         if not followed or not metadata.is_member or self._losses.left_ms(self._clock.monotonic_ms()):
+            return None
+        if self._assignment.gathering(self._options.gather_ms_max):
             return None
         try:
             epoch = self._opener.open(metadata, self._counters.epochs + 1, self._judge)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 
 from streams.dead_letters import DeadLetterLimits
 
-_MAY_BE_ZERO = ("linger_ms_max", "handed_over_records_max")
+_MAY_BE_ZERO = ("linger_ms_max", "handed_over_records_max", "gather_ms_max")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class EngineOptions:
     rest_ms_max: int = 5000
     #: How long state of a revoked partition is kept in the hope that it comes back.
     kept_state_ms: int = 60_000
+    #: Lanes that run already wait so long for the others of their assignment: an epoch of a few of them is as long as
+    #: one of all, and what they write cannot go on anyway. A large table is not waited for.
+    gather_ms_max: int = 500
     #: A larger record is poison before the broker can refuse it inside a transaction (broker default 1 MiB).
     record_bytes_max: int = 900_000
     #: Clock difference to the broker at which the worker is not ready, and at which it exits with 78.
