@@ -99,6 +99,11 @@ class Reader:
         self._clock = clock
         self._admin = AdminClient(address.client())
 
+    @property
+    def rate(self) -> float:
+        """How fast the time passes that leadflow lives in."""
+        return self._clock.rate
+
     def topics(self) -> dict[str, int]:
         """Return our topics, by name without prefix, with the number of their partitions."""
         return self._ask("list the topics", self._listed)

@@ -27,6 +27,7 @@ from console.audit.origins import End, Origins
 from console.audit.pauses import Pauses
 from console.audit.reckoning import Reckoning
 from console.audit.scope import BUYERS, DEAD, LEADS, Scope, audited
+from console.audit.slack import USUAL, Slack
 from console.audit.verdict import Figures, Verdict
 from schemas.codec import Codec
 from schemas.errors import Poison
@@ -73,11 +74,11 @@ class Auditor:
         codec: decodes records; raises Unavailable when a schema registry does not answer.
         scope: which received records are judged; None: all, and every topic is read from its beginning.
         horizon_ms: how long a lead is known after its end; one of the same id behind that is a new one.
-        grace_ms: within which a pause of a supplier or campaign is heard by all workers.
+        slack: how far times of different clocks may be apart.
     """
 
     def __init__(
-        self, codec: Codec, scope: Scope | None = None, *, horizon_ms: int = HORIZON_MS, grace_ms: int = 10_000
+        self, codec: Codec, scope: Scope | None = None, *, horizon_ms: int = HORIZON_MS, slack: Slack = USUAL
     ) -> None:
         self.figures = Figures()
         self.found_by_rule: dict[Rule, int] = {}
@@ -85,7 +86,7 @@ class Auditor:
         self._openings = Openings(codec)
         self._horizon_ms = horizon_ms
         self._since_ms = scope.since_ms if scope is not None else 0
-        self._law = Law(Pauses(grace_ms), self._openings.lead_of)
+        self._law = Law(slack, Pauses(slack), self._openings.lead_of)
         self._docket = Docket(self._law, self.figures, scope, horizon_ms, self._openings.forget)
         self._origins = Origins()
         self._reckoning = Reckoning(self._law, self._docket.found)
@@ -182,7 +183,8 @@ class Auditor:
     # --- rules of the game -------------------------------------------------------------------------------------
 
     def _plan(self, message: Message) -> None:
-        self._reckoning.enact(self._codec.decode_as(message.value or b"", PlanVersion), place_of(message))
+        record = self._codec.decode_as(message.value or b"", PlanVersion)
+        self._reckoning.enact(record, place_of(message), message.timestamp_ms)
         self.figures.currency = self._reckoning.currency
 
     def _pause(self, message: Message) -> None:
@@ -229,6 +231,7 @@ class Auditor:
             return
         flow.unique = place_of(message)
         flow.lead = self._openings.lead_of(body)
+        self._docket.on_time(message, slip.unique_at, "intake of lead", slip.lead_id)
         self._end((slip.received_partition, slip.received_offset), "unique", flow, message)
         self._docket.settle(case)
 
@@ -265,6 +268,8 @@ class Auditor:
             case.extras.append(Extra(place_of(message), "a further score"))
             return
         flow.scored = place_of(message)
+        if flow.score is not None:
+            self._docket.on_time(message, flow.score.scored_at, "score of lead", case.lead_id)
         self._docket.settle(case)
 
     # --- rights ------------------------------------------------------------------------------------------------
@@ -304,7 +309,7 @@ class Auditor:
 
     def _sold(self, message: Message) -> None:
         fact = self._codec.decode_as(message.value or b"", LeadSold)
-        sale = cases.Sale(place_of(message), fact)
+        sale = cases.Sale(place_of(message), fact, message.timestamp_ms)
         if not self._docket.judged((fact.received_partition, fact.received_offset)):
             self._docket.outside(fact.lead_id, fact.sale_id, message.timestamp_ms)
             self._reckoning.count(sale)
@@ -314,6 +319,7 @@ class Auditor:
         before = right.sold
         if before is None:
             right.sold = sale
+            self._docket.on_time(message, fact.sold_at, "sale", fact.sale_id)
         else:
             case.extras.append(Extra(sale.at, f"sale {fact.sale_id} beside {before.fact.sale_id}", sold=True))
         if not case.again and (before is None or before.fact.sale_id != fact.sale_id):
@@ -330,6 +336,7 @@ class Auditor:
             case.extras.append(Extra(place_of(message), f"an end as {fact.reason}"))
         else:
             right.unfilled = cases.Unfilled(place_of(message), fact)
+            self._docket.on_time(message, fact.unfilled_at, "an end of lead", fact.lead_id)
         self._docket.settle(case)
 
     def _delivered(self, message: Message) -> None:
@@ -353,6 +360,7 @@ class Auditor:
             case.extras.append(Extra(place_of(message), "a further closing"))
         else:
             case.closed = cases.Closing(place_of(message), fact)
+            self._docket.on_time(message, fact.closed_at, "closing of lead", fact.lead_id)
         self._docket.settle(case)
 
     # --- what could not be processed ---------------------------------------------------------------------------

@@ -15,8 +15,6 @@ from zoneinfo import ZoneInfo
 #: Windows are looked up by quarters of an hour: no zone of today changes within one.
 _QUARTER_MS = 900_000
 _DAY_S = 86_400
-#: How far a worker's clock may be off the broker's before it stops: a decision may seem so much earlier or later.
-CLOCK_MS = 60_000
 KINDS = ("hour", "day", "week", "month", "total")
 
 

@@ -87,10 +87,11 @@ class Rerouted(NamedTuple):
 
 
 class Sale(NamedTuple):
-    """A sale, and where it stands."""
+    """A sale, where it stands, and since when by the broker's clock."""
 
     at: Place
     fact: LeadSold
+    at_ms: int
 
 
 class Unfilled(NamedTuple):

@@ -90,6 +90,12 @@ class Docket:
             case.misfits.append(place_of(message))
         return case, flow
 
+    def on_time(self, message: Message, decided_at: int, what: str, id_: str) -> None:
+        """Hold the time of a decision against the broker's time of its record."""
+        wrong = self._law.slack.wrong(decided_at, message.timestamp_ms)
+        if wrong is not None:
+            self.found.append(Finding(Rule.CLOCK, place_of(message), f"{what} {id_}", "a clock that is right", wrong))
+
     def rejected(self, origin: Origin, at_ms: int) -> None:
         """Remember that intake rejected a received record."""
         self._rejected.put(digest(*map(str, origin)), at_ms)

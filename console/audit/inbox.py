@@ -40,11 +40,14 @@ class Inbox:
         self._buyers[command.buyer_id] = Standing(before.version, pauses)
 
 
-def pause_at(standing: Standing, contract_id: str, at_ms: int) -> str | None:
-    """Return what is paused at a time, the buyer or the contract; None when neither is."""
+def pause_at(standing: Standing, contract_id: str, latest_ms: int) -> str | None:
+    """Return what is paused, the buyer or the contract; None when neither is.
+
+    A pause ends for good at the first worker whose clock has come to its end: it is over when one may have shown that.
+    """
     for key, what in (("", "the buyer is paused"), (contract_id, "the contract is paused")):
         until = standing.pauses.get(key)
-        if until is not None and (until < 0 or at_ms < until):
+        if until is not None and (until < 0 or latest_ms < until):
             return what
     return None
 

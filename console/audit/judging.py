@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from console.audit.calendar import CLOCK_MS
 from console.audit.cases import Case, Flow, RightCase, Sale, Unfilled
 from console.audit.ends import check_buyers, check_closing, check_rights, check_unfilled, plan_of
 from console.audit.findings import Finding, Place, Rule
@@ -15,6 +14,7 @@ from console.audit.paths import fork, in_order, whole
 from console.audit.pauses import Pauses
 from console.audit.plans import PlanRead
 from console.audit.sales import World, check_delivery, check_sale
+from console.audit.slack import Slack
 from schemas.records import Lead
 from schemas.topics import SCORED, SOLD, UNFILLED, UNIQUE
 
@@ -34,11 +34,12 @@ class Suspect(NamedTuple):
 
 @dataclass
 class Law:
-    """What leads are judged by: the versions of the plan, pauses by hand, and every zone that a buyer has had.
+    """What leads are judged by: the versions of the plan, pauses by hand, every zone that a buyer has had, and slack.
 
     `suspects` wait until all that was said of pauses by their time is read.
     """
 
+    slack: Slack
     pauses: Pauses
     lead_of: Callable[[bytes], Lead]
     plans: dict[int, PlanRead] = field(default_factory=dict)
@@ -64,7 +65,7 @@ class Law:
         return [
             self.plans[number]
             for number in sorted(self.plans)
-            if number == version or (number > version and self.plans[number].applied_at <= at_ms + CLOCK_MS)
+            if number == version or (number > version and self.plans[number].appended_at <= at_ms + self.slack.clock_ms)
         ]
 
 
@@ -317,7 +318,8 @@ def _sold(case: Case, flow: Flow, law: Law) -> Iterator[Finding]:
         if offer is not None and offer.right.plan_version != fact.plan_version:
             expected = f"plan {offer.right.plan_version} of the Offer at {offer.at}"
             yield Finding(Rule.TERMS, sale.at, f"sale {fact.sale_id}", expected, f"plan {fact.plan_version}")
-        yield from check_sale(sale, World(routed_by, owned_by, slip, score, offer, zones))
+        latest_ms = law.slack.latest(fact.sold_at, sale.at_ms)
+        yield from check_sale(sale, World(routed_by, owned_by, slip, score, offer, zones, latest_ms))
         got = case.delivered.get(fact.sale_id)
         if got is not None and flow.lead is not None:
             yield from check_delivery(sale, got, flow.lead, flow.body, owned_by, law.lead_of)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
-from console.audit.calendar import CLOCK_MS
+from console.audit.slack import Slack
 from schemas.records import Pause
 
 
@@ -17,8 +17,8 @@ class _Said(NamedTuple):
 class Pauses:
     """What was paused when. The topic is compacted: of an old pause only the last word may be left."""
 
-    def __init__(self, grace_ms: int) -> None:
-        self._grace_ms = grace_ms
+    def __init__(self, slack: Slack) -> None:
+        self._slack = slack
         self._said: dict[tuple[str, str], list[_Said]] = {}
 
     def take(self, key: tuple[str, str], record: Pause | None, at_ms: int) -> None:
@@ -29,15 +29,15 @@ class Pauses:
     def stops(self, kind: str, id_: str, received_at: int, decided_at: int) -> bool:
         """Whether a lead received then must not be taken in at `decided_at`.
 
-        Workers hear of a pause within the grace, and their clocks may be off the broker's: whatever was said around
+        Workers hear of a pause within a time, and their clocks may be off the broker's: whatever was said around
         the decision may have been heard or not.
         """
         said = self._said.get((kind, id_))
         if not said:
             return False
         times = [each.at_ms for each in said]
-        first = bisect_right(times, decided_at - CLOCK_MS - self._grace_ms)
-        last = bisect_right(times, decided_at + CLOCK_MS)
+        first = bisect_right(times, decided_at - self._slack.clock_ms - self._slack.heard_ms)
+        last = bisect_right(times, decided_at + self._slack.clock_ms)
         heard = said[max(0, first - 1) : last] if first else []
         return bool(heard) and all(_pauses(each, received_at) for each in heard)
 

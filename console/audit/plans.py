@@ -118,11 +118,11 @@ def _is_bounded(field: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class PlanRead:
-    """A version of the plan. `payouts` maps (supplier, campaign) to (minor units, when it is owed)."""
+    """A version of the plan and its broker time. `payouts`: (minor units, when it is owed) by (supplier, campaign)."""
 
     version: int
     hash: str
-    applied_at: int
+    appended_at: int
     currency: str
     week_starts: int
     campaigns: Mapping[str, Campaign]
@@ -137,7 +137,7 @@ class PlanRead:
         return {id_: contract for buyer in self.buyers.values() for id_, contract in buyer.contracts.items()}
 
 
-def read_plan(version: int, plan_json: str, applied_at: int) -> PlanRead:
+def read_plan(version: int, plan_json: str, appended_at: int) -> PlanRead:
     """Return what a version says. Raises KeyError, TypeError or ValueError when it is no plan's JSON."""
     said = json.loads(plan_json)
     currency, retired = said["currency"], said.get("retired", {})
@@ -153,7 +153,7 @@ def read_plan(version: int, plan_json: str, applied_at: int) -> PlanRead:
     return PlanRead(
         version,
         plan_hash(plan_json),
-        applied_at,
+        appended_at,
         currency,
         said.get("week_starts", 0),
         campaigns,

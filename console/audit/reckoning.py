@@ -25,10 +25,10 @@ class Reckoning:
         self._uncounted: dict[int, list[Sale]] = {}
         self._untold: dict[int, list[tuple[Place, BuyerTerms]]] = {}
 
-    def enact(self, record: PlanVersion, at: Place) -> None:
-        """Take a version of the plan, and what has waited for it."""
+    def enact(self, record: PlanVersion, at: Place, appended_at: int) -> None:
+        """Take a version of the plan that was published at a broker time, and what has waited for it."""
         try:
-            plan = read_plan(record.version, record.plan_json, record.applied_at)
+            plan = read_plan(record.version, record.plan_json, appended_at)
         except (KeyError, TypeError, ValueError) as error:
             self._find(Rule.PLAN, at, f"plan {record.version}", "a plan's JSON", type(error).__name__)
             return

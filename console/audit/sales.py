@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from console.audit.calendar import CLOCK_MS, KINDS, is_open, wall, windows_at
+from console.audit.calendar import KINDS, is_open, wall, windows_at
 from console.audit.cases import Delivered, Offered, Sale, Sold
 from console.audit.counts import named, uses_wanted
 from console.audit.findings import Finding, Rule
@@ -17,7 +17,10 @@ from schemas.records import Lead, LeadSold, Score, Slip
 
 
 class World(NamedTuple):
-    """What a sale is held against: the plan that routed it, its owner's plan, the lead, the Offer that it ended."""
+    """What a sale is held against: the plan that routed it, its owner's plan, the lead, the Offer that it ended.
+
+    `zones`: all that its buyer has had. `latest_ms`: the latest that any worker's clock may have shown by then.
+    """
 
     routed_by: PlanRead
     owned_by: PlanRead
@@ -25,6 +28,7 @@ class World(NamedTuple):
     score: Score
     offer: Offered | None
     zones: tuple[tuple[str, int], ...]
+    latest_ms: int
 
 
 def check_sale(sale: Sale, world: World) -> Iterator[Finding]:
@@ -115,7 +119,7 @@ def _door(sale: Sale, buyer: Buyer, world: World) -> Iterator[Finding]:
     fact, at = sale.fact, sale.fact.sold_at
     if fact.test and not buyer.tests:
         yield Finding(Rule.TEST_LEAD, sale.at, _name(fact), "a buyer that takes tests", f"{buyer.id}, which does not")
-    paused = pause_at(world.offer.standing, fact.contract_id, at) if world.offer else None
+    paused = pause_at(world.offer.standing, fact.contract_id, world.latest_ms) if world.offer else None
     if paused:
         yield Finding(Rule.PAUSED, sale.at, _name(fact), "no sale while paused", f"a sale at {at}; {paused}")
     if not buyer.always_open and not is_open(at, buyer.time_zone, buyer.hours):
@@ -142,9 +146,9 @@ def _windows(sale: Sale, buyer: Buyer, world: World) -> Iterator[Finding]:
 
 
 def _possible(kind: str, at_ms: int, world: World) -> set[int]:
-    """Return the starts that a window may have: now, or of the clock before it went back, in any zone the buyer had."""
+    """Return the starts that a window may have: now, or of a clock that was ahead, in any zone the buyer had."""
     place = KINDS.index(kind)
-    times = (at_ms, at_ms + CLOCK_MS)
+    times = (at_ms, world.latest_ms)
     return {windows_at(time, zone, week_starts)[place] for zone, week_starts in world.zones for time in times}
 
 

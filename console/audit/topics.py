@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from console.audit.auditor import HORIZON_MS, Auditor
 from console.audit.scope import BUYERS, Scope, audited
+from console.audit.slack import USUAL, Slack
 from console.audit.verdict import Verdict
 from console.reading import Bounds, Reader
 from schemas.codec import Codec
@@ -68,16 +69,16 @@ def audit(
     window: Window = Window(),  # noqa: B008 - an immutable value
     *,
     horizon_ms: int = HORIZON_MS,
-    grace_ms: int = 10_000,
+    slack: Slack = USUAL,
     watch: Callable[[int, int], None] = lambda read, of: None,
 ) -> Verdict:
     """Audit what is in the topics now and return the verdict; `watch` is told how far it has come.
 
     A lead that was received and has not come to its end yet counts as lost: let work come to rest, or end the window
-    before now. Raises Unreachable.
+    before now. `slack` is that of real time. Raises Unreachable.
     """
     plan = reading_of(reader, window)
-    auditor = Auditor(codec, plan.scope, horizon_ms=horizon_ms, grace_ms=grace_ms)
+    auditor = Auditor(codec, plan.scope, horizon_ms=horizon_ms, slack=slack.at_rate(reader.rate))
     read, of = 0, plan.records
     for ranges in (plan.rules, *slices(reader, plan.ways)):
         for message in reader.read(ranges):

@@ -20,6 +20,7 @@ from console.audit.metrics import served
 from console.audit.monitor import Monitor
 from console.audit.plans import Limit
 from console.audit.scope import Scope
+from console.audit.slack import USUAL
 from console.audit.topics import Window, audit
 from console.audit.verdict import Verdict
 from console.reach import Reach, reach
@@ -32,8 +33,6 @@ SHOWN_MAX = 100
 LOOK_EVERY_S = 0.5
 DAY_MS = 86_400_000
 METRICS_PORT = 6067
-#: Real time within which every worker has heard of a pause.
-GRACE_MS = 10_000
 #: Cases hold no cycles, so the collector walks over millions of records for nothing: an eighth of the time (measured).
 GC_THRESHOLDS = (50_000, 20, 100)
 _OFFSETS = re.compile(r"\d+:\d+(,\d+:\d+)*")
@@ -120,7 +119,6 @@ def command(
 
 def _audit(way: Reach, console: Console, window: Window, *, quiet: bool) -> Verdict:
     horizon_ms = way.settings.retention_days * DAY_MS
-    grace_ms = int(GRACE_MS * way.settings.clock_rate)
     with progress(screen(error=True) if quiet else console) as bar:
         task = bar.add_task("auditing", total=None)
         return audit(
@@ -128,17 +126,16 @@ def _audit(way: Reach, console: Console, window: Window, *, quiet: bool) -> Verd
             way.codec,
             window,
             horizon_ms=horizon_ms,
-            grace_ms=grace_ms,
             watch=lambda read, of: bar.update(task, completed=read, total=of),
         )
 
 
 def _follow(way: Reach, window: Window, overdue_s: float, port: int, as_json: bool) -> NoReturn:
     """Print what is found as it is found, a line each, until somebody ends it."""
-    horizon_ms, grace_ms = way.settings.retention_days * DAY_MS, int(GRACE_MS * way.settings.clock_rate)
+    horizon_ms, slack = way.settings.retention_days * DAY_MS, USUAL.at_rate(way.reader.rate)
 
     def auditor(codec: Codec, scope: Scope) -> Auditor:
-        return Auditor(codec, scope, horizon_ms=horizon_ms, grace_ms=grace_ms)
+        return Auditor(codec, scope, horizon_ms=horizon_ms, slack=slack)
 
     overdue_ms = int(overdue_s * 1000 * way.settings.clock_rate)
     monitor = Monitor(way.reader, way.codec, auditor, way.clock.now_ms, overdue_ms)

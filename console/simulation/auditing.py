@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from console.audit.auditor import Auditor
+from console.audit.slack import Slack
 from console.simulation.broker import Broker
 from console.simulation.process import CODEC
 from schemas.topics import PAUSES, PLAN
 
-#: A worker whose reading of news lags while a night passes has heard of no pause all that time: pauses are not judged.
-_NEWS_MS: Final = 365 * 24 * 3_600_000
+#: A night may pass in the middle of an epoch, and while a worker's reading of news lags: what is appended was decided
+#: the day before, and pauses go unheard all that time. Neither is judged; clocks that are ahead are.
+SLACK: Final = Slack(epoch_ms=365 * 24 * 3_600_000, heard_ms=365 * 24 * 3_600_000)
 
 
 def judge_by_topics(broker: Broker) -> Iterator[str]:
     """Yield what the auditor finds; plans and pauses are read first, as its command reads them."""
-    auditor = Auditor(CODEC, grace_ms=_NEWS_MS)
+    auditor = Auditor(CODEC, slack=SLACK)
     topics = broker.counts()
     for topic in (PLAN, PAUSES, *(topic for topic in topics if topic not in (PLAN, PAUSES))):
         for message in broker.records(topic):

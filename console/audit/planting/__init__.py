@@ -3,7 +3,7 @@
 for planted in VIOLATIONS: history = History(messages, codec); at = planted.plant(history)
 """
 
-from console.audit.planting import books, rights, sales
+from console.audit.planting import books, clocks, rights, sales
 from console.audit.planting.registry import VIOLATIONS, Violation
 
-__all__ = ["VIOLATIONS", "Violation", "books", "rights", "sales"]
+__all__ = ["VIOLATIONS", "Violation", "books", "clocks", "rights", "sales"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from console.audit.findings import Place, Rule
@@ -86,7 +87,7 @@ def _choosy(history: History) -> set[str]:
 @violates(Rule.HOURS)
 def a_sale_outside_the_open_hours(history: History) -> Place:
     """Sold twelve hours later, at a buyer that closes in the evening."""
-    return _later(history, 12 * HOUR_MS, _with_hours(history))
+    return later(history, 12 * HOUR_MS, _with_hours(history))
 
 
 @violates(Rule.STALE)
@@ -94,7 +95,7 @@ def a_stale_sale(history: History) -> Place:
     """Sold after its campaign's sell_within."""
     _, sale = history.first(SOLD, LeadSold, live)
     _, lead = history.first(UNIQUE, LeadUnique, lambda each: each.slip.lead_id == sale.lead_id)
-    return _later(history, lead.slip.sell_by - sale.sold_at, {sale.buyer_id})
+    return later(history, lead.slip.sell_by - sale.sold_at, {sale.buyer_id})
 
 
 def _with_hours(history: History) -> set[str]:
@@ -103,8 +104,9 @@ def _with_hours(history: History) -> set[str]:
     return {buyer.id for buyer in plan.buyers.values() if not buyer.always_open}
 
 
-def _later(history: History, by_ms: int, buyers: set[str]) -> Place:
-    message, sale = history.first(SOLD, LeadSold, lambda each: live(each) and each.buyer_id in buyers)
+def later(history: History, by_ms: int, buyers: Collection[str] = ()) -> Place:
+    """Let the first sale, to one of these buyers if there are any, have been decided so much later."""
+    message, sale = history.first(SOLD, LeadSold, lambda each: live(each) and (not buyers or each.buyer_id in buyers))
     got, lead = history.delivery(sale)
     history.change(got, replace(lead, sold_at=sale.sold_at + by_ms))
     return history.change(message, replace(sale, sold_at=sale.sold_at + by_ms))
@@ -121,7 +123,22 @@ def a_sale_on_old_terms(history: History) -> Place:
 def a_sale_to_a_paused_buyer(history: History) -> Place:
     """The word that would have ended its pause is gone."""
     resume, command = history.first(OFFERS, BuyerCommand, lambda each: each.action == "resume")
+    sold = first_sale_after(history, resume, command)
     history.drop(resume)
+    return place(sold)
+
+
+@violates(Rule.PAUSED)
+def a_sale_to_a_buyer_that_is_paused_for_a_while(history: History) -> Place:
+    """Its pause has an end, which no clock that is right has come to."""
+    resume, command = history.first(OFFERS, BuyerCommand, lambda each: each.action == "resume")
+    sold = first_sale_after(history, resume, command)
+    history.change(resume, replace(command, action="pause", until=sold.timestamp_ms + HOUR_MS))
+    return place(sold)
+
+
+def first_sale_after(history: History, word: Message, command: BuyerCommand) -> Message:
+    """Return the first sale that a buyer's owner has made after it was told something. Raises NotHere."""
     sales = {
         (sale.lead_id, sale.index): message
         for message, sale in history.all(SOLD, LeadSold)
@@ -129,10 +146,10 @@ def a_sale_to_a_paused_buyer(history: History) -> Place:
     }
     for message, offer in history.all(OFFERS, Offer):
         asked = offer.route[offer.position].buyer_id
-        if message.offset > resume.offset and message.partition == resume.partition and asked == command.buyer_id:
+        if message.offset > word.offset and message.partition == word.partition and asked == command.buyer_id:
             sold = sales.get((offer.slip.lead_id, offer.right.index))
             if sold is not None:
-                return place(sold)
+                return sold
     raise NotHere("no sale after a pause")
 
 

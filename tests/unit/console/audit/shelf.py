@@ -18,6 +18,8 @@ class Shelf(Reader):
             self.logs[TopicPartition(message.topic, message.partition)].append(message)
         self.reads: list[int] = []
 
+    rate = 1.0
+
     def topics(self) -> dict[str, int]:
         counts: dict[str, int] = {}
         for at in self.logs:
