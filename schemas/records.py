@@ -75,7 +75,7 @@ class Slip(Record, frozen=True):
     """What every stage reads; rides in front of the lead's body, so that the body need not be decoded.
 
     `attributes` maps fields marked `personal: false`, `private` the personal fields that a condition of the
-    campaign reads, both to canonical strings. `sell_by` is the end of `sell_within`.
+    campaign reads, both to canonical strings. `sell_by` is the end of `sell_within`. The hashes are keyed.
     """
 
     lead_id: str
@@ -90,6 +90,8 @@ class Slip(Record, frozen=True):
     unique_at: int
     sell_by: int
     plan_version: int
+    email_hash: str
+    phone_hash: str
     attributes: dict[str, str]
     private: dict[str, str]
     notes: tuple[str, ...]

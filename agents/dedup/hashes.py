@@ -1,4 +1,4 @@
-"""Keyed hashes: what Redis knows of a person. Without the key nobody can try out e-mails and phones.
+"""Keyed hashes: what Redis and slips know of a person. Without the key nobody can try out e-mails and phones.
 
 BLAKE2b has a keyed mode that is a pseudo-random function like HMAC, at less than half of its cost.
 """

@@ -78,6 +78,8 @@ class Rules:
         self.admitted = frozenset(
             (supplier.id, terms.campaign_id) for supplier in plan.plan.suppliers for terms in supplier.campaigns
         )
+        self.email_hash = hashes.labelled("email")
+        self.phone_hash = hashes.labelled("phone")
 
 
 def judge(received: Received, rules: Rules, pauses: PauseView) -> Refused | Valid:

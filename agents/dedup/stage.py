@@ -71,7 +71,7 @@ class DedupStage(Stage):
             plans: the plan in force.
             pauses: suppliers and campaigns paused by hand.
             claims: who was seen before.
-            hashes: the keyed hashes of claims.
+            hashes: the keyed hashes of slips and claims.
             count: told of each outcome (unique, rejected) with its reason code, for metrics; test leads count nowhere.
             intake_paused: why no lead may be taken in on this machine now (its disk is full), or None.
         """
@@ -206,6 +206,7 @@ class DedupStage(Stage):
     def _slip(self, received: Received, valid: Valid, rules: Rules, now_ms: int) -> Slip:
         lead, values = received.lead, valid.values
         validator = valid.campaign.validator
+        email, phone = values.get("email"), values.get("phone")
         return Slip(
             valid.lead_id,
             lead.campaign_id,
@@ -219,6 +220,8 @@ class DedupStage(Stage):
             now_ms,
             valid.sell_by,
             rules.plan.version,
+            rules.email_hash(email) if email else "",
+            rules.phone_hash(phone) if phone else "",
             validator.attributes(values),
             validator.private(values),
             valid.notes,

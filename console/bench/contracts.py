@@ -123,6 +123,8 @@ def _leads(now_ms: int) -> Iterator[tuple[bytes, bytes]]:
             unique_at=now_ms,
             sell_by=now_ms + 3_600_000,
             plan_version=1,
+            email_hash="",
+            phone_hash="",
             attributes=attributes,
             private={},
             notes=(),

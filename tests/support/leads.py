@@ -41,6 +41,8 @@ def make_slip(
         unique_at=now_ms,
         sell_by=now_ms + sell_within_ms,
         plan_version=plan_version,
+        email_hash="",
+        phone_hash="",
         attributes=dict(values),
         private={},
         notes=(),

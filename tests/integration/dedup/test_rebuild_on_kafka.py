@@ -41,7 +41,7 @@ def person(number: int) -> Lead:
 def unique(number: int) -> bytes:
     """Return a unique lead as it is written."""
     slip = Slip(
-        f"lead-{number}", "solar-us", "acme-forms", f"form-{number}", False, NOW, NOW, 0, number, NOW, NOW, 1,
+        f"lead-{number}", "solar-us", "acme-forms", f"form-{number}", False, NOW, NOW, 0, number, NOW, NOW, 1, "", "",
         {}, {}, (),
     )  # fmt: skip
     return SLIPS.seal_unique(slip, person(number))

@@ -99,6 +99,8 @@ def test_a_good_lead_goes_on_with_its_slip(intake: Intake) -> None:
     assert slip.plan_version == 1
     assert slip.attributes == {"state": "CA", "owns_home": "true"}
     assert slip.private == {"monthly_bill": "220"}
+    assert len(slip.email_hash) == len(slip.phone_hash) == 32
+    assert slip.email_hash != slip.phone_hash
     assert unique.lead.phone == "+14155550001"
     assert unique.lead.fields == {"owns_home": "true", "monthly_bill": "220"}
     [(topic, _, key, partition)] = epoch.records

@@ -43,7 +43,7 @@ class World:
         """Put a unique lead into the log."""
         slip = Slip(
             f"lead-{offset}", campaign, "acme-forms", f"form-{offset}", test, at, at, 0, offset, at, at, plan_version,
-            {}, {}, (),
+            "", "", {}, {}, (),
         )  # fmt: skip
         self.log.add(SLIPS.seal_unique(slip, lead), offset % 2)
 

@@ -14,7 +14,7 @@ from streams.stage import Batch, Message
 from tests.unit.agents.intake import CODEC, NOW, SLIPS, Emitted, plan, plan_message
 
 SLIP = Slip(
-    "lead-1", "solar-us", "acme-forms", "form-1", False, NOW, NOW, 0, 1, NOW, NOW, 1,
+    "lead-1", "solar-us", "acme-forms", "form-1", False, NOW, NOW, 0, 1, NOW, NOW, 1, "", "",
     {"state": "CA", "owns_home": "true"}, {"monthly_bill": "220"}, (),
 )  # fmt: skip
 MARIA = Lead(first_name="Maria", email="maria@example.com")
