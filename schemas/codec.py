@@ -102,9 +102,10 @@ class Codec:
     def encode(self, record: Record) -> bytes:
         """Return the framed bytes. Raises TypeError for a record that never travels alone or does not fit."""
         kind = type(record)
-        if kind not in self._writers:
+        writer = self._writers.get(kind)
+        if writer is None:
             raise TypeError(f"{kind.__name__} has no id in schemas/ids.json: it only travels inside other records")
-        frame, write = self._writers[kind]
+        frame, write = writer
         try:
             value = frame + write(record)
         except (AttributeError, TypeError, ValueError, OverflowError):

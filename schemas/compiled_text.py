@@ -1,8 +1,9 @@
-"""The short way to read a record that ends in text: what a lead mostly is, if all of it is ASCII.
+"""The short ways of plain text: to read a record that ends in text, and to write a lead, if all of it is ASCII.
 
 Bytes below 128 throughout mean that every text is shorter than 64 characters, that every length is one byte, and that
-the texts may be cut from the whole, decoded once. `compiled_readers.py` writes the long way for everything else, and
-whatever looks odd here is left to it: so both accept the same bytes, and errors are told in one place.
+the texts may be cut from the whole, decoded once, or put together and encoded once. `compiled_readers.py` and
+`compiled_writers.py` have the long way for everything else, and whatever looks odd here is left to them: so both accept
+and write the same bytes, and errors are told in one place.
 
 What is written, for the end of a record `P(..., city: null or string)`, with `s` the bytes from there on and `t` the
 same as text:
@@ -25,7 +26,7 @@ from typing import Any
 
 from schemas.compiled_source import Schema, Source
 from schemas.records import Record
-from schemas.repeated import RememberedPairs
+from schemas.repeated import REMEMBERED_MAX, RememberedPairs
 
 #: Fewer fields of text at the end are not worth a second way to read them.
 FIELDS_MIN = 4
@@ -38,6 +39,13 @@ _SIZE = tuple(_BEYOND if byte & 1 else byte >> 1 for byte in range(128))
 
 #: Returns the record that these bytes, the same as text, and the fields before them make; None: read it the long way.
 TextReader = Callable[..., Record | None]
+
+#: Returns the bytes of a Lead with these values, or None: write it the long way.
+LeadWriter = Callable[[Mapping[str, str]], bytes | None]
+
+#: Texts below this length have a length of one byte below 128.
+_PLAIN = 64
+_NOT_PLAIN = "\x80"
 
 _NULLABLE = ["null", "string"]
 _TEXTS = {"type": "array", "items": "string"}
@@ -60,6 +68,61 @@ def compile_text_reader(schema: Schema, types: Mapping[str, type[Record]]) -> Te
     before = len(fields) - text_at_the_end(schema)
     source = _Reading(schema, types, {"PAIRS": RememberedPairs(), "SIZE": _SIZE, "make": types[schema["name"]]})
     return source.reader([field["type"] for field in fields[before:]], [f"v{number}" for number in range(before)])
+
+
+def compile_lead_writer(columns: Sequence[str], mapped: Sequence[str]) -> LeadWriter:
+    """Return `write(values) -> bytes of a Lead or None`: None, if it is not plain text.
+
+    `columns` are all fields of a Lead but its map, `mapped` those that the map may hold, in their order. A value is
+    never empty; one that is missing, or empty all the same, is left out.
+    """
+    names: dict[str, Any] = {
+        "join": "".join,
+        "SIZED": _Sizes((length, "\2" + _size(length)) for length in range(_PLAIN)),
+        "COUNT": [_size(count) for count in range(len(mapped) + 1)],
+        "MAPPED": [(name, _Entries(name)) for name in mapped],
+    }
+    pieces = [
+        piece for column in columns for piece in (f"SIZED[len(x)] if (x := get({column!r})) else '\\0'", "x or ''")
+    ]
+    lines = (
+        "def write(values):",
+        "    get = values.get",
+        "    entries = [known[x] for name, known in MAPPED if (x := get(name))]",
+        f"    text = join(({', '.join(pieces)}, COUNT[len(entries)], *entries, '\\0' if entries else ''))",
+        "    return text.encode() if text.isascii() else None",
+    )
+    exec(compile("\n".join(lines), "<write of Lead>", "exec"), names)  # noqa: S102 - our own lines
+    write: LeadWriter = names["write"]
+    return write
+
+
+def _size(number: int) -> str:
+    """Return a length or a count as text; from 64 on it is no plain text, whatever the byte."""
+    return chr(2 * number) if number < _PLAIN else _NOT_PLAIN
+
+
+class _Sizes(dict[int, str]):
+    """What stands before a text that is there, by its length."""
+
+    def __missing__(self, length: int) -> str:
+        return _NOT_PLAIN
+
+
+class _Entries(dict[str, str]):
+    """The entries of one key of a map, by value, as text. Bounded."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._key = _size(len(key)) + key
+
+    def __missing__(self, value: str) -> str:
+        entry = f"{self._key}{_size(len(value))}{value}"
+        if len(self) >= REMEMBERED_MAX:
+            self.clear()
+        if len(value) < _PLAIN:
+            self[value] = entry
+        return entry
 
 
 class _Reading(Source):

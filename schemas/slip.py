@@ -157,9 +157,13 @@ class Slips:
 
     def seal_unique(self, slip: Slip, lead: Lead) -> bytes:
         """Return a framed LeadUnique."""
+        return self.seal_body(slip, self._write_lead(lead))
+
+    def seal_body(self, slip: Slip, body: bytes) -> bytes:
+        """Return a framed LeadUnique whose lead is written already."""
         slip_bytes = self._write_slip(slip)
         self._slips.put(slip_bytes[:ID_BYTES], (slip_bytes, slip))
-        return b"".join((self._frame["LeadUnique"], slip_bytes, self._write_lead(lead)))
+        return b"".join((self._frame["LeadUnique"], slip_bytes, body))
 
     def seal_scored(self, unique: Unique, score: Score) -> bytes:
         """Return a framed LeadScored of an opened LeadUnique."""
@@ -233,14 +237,13 @@ class Slips:
     def _known_offer(self, value: bytes) -> Opened | None:
         """Return an offer that was remembered, and forget it."""
         lead = value[FRAME_BYTES : FRAME_BYTES + ID_BYTES]
-        known = self._offers.take(lead) or ()
-        found = None
-        for place, (written, opened) in enumerate(known):
-            if written == value:
-                found, known = opened, known[:place] + known[place + 1 :]
-                break
-        if known:
-            self._offers.put(lead, known)
+        known = self._offers.take(lead)
+        if known is None:
+            return None
+        if len(known) == 1 and known[0][0] == value:
+            return known[0][1]
+        found = next((opened for written, opened in known if written == value), None)
+        self._offers.put(lead, tuple([one for one in known if one[1] is not found]))
         return found
 
     def _route(self, value: bytes, start: int) -> tuple[Sequence[Candidate], int]:

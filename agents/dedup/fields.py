@@ -27,14 +27,12 @@ class Field(NamedTuple):
     """A field ready for use.
 
     `read` returns the canonical string of a value as received, "" when nothing is left of it, or raises Wrong.
-    `known` maps values to what `read` would return, as far as it is remembered: one look instead of a reading.
     `note` says in words, without the value, how it was mended; "" when it was not.
     """
 
     name: str
     required: bool
     read: Parse
-    known: dict[str, str]
     note: Callable[[str], str] | None
 
 
@@ -46,10 +44,9 @@ def compile_field(rule: FieldRule) -> Field:
     if rule.min is not None or rule.max is not None:
         parse = _between(parse, rule)
     read = _reader(parse, LONGEST.get(rule.type, LONGEST_OTHER))
-    known: dict[str, str] = {}
     if rule.type in _REMEMBERED:
-        read = _remembering(read, known)
-    return Field(rule.name, rule.required, read, known, _note if rule.type == "us_zip" else None)
+        read = _Remembering(read).__getitem__
+    return Field(rule.name, rule.required, read, _note if rule.type == "us_zip" else None)
 
 
 def _note(raw: str) -> str:
@@ -73,14 +70,18 @@ def _reader(parse: Parse | None, longest: int) -> Parse:
     return read
 
 
-def _remembering(read: Parse, known: dict[str, str]) -> Parse:
-    def read_and_remember(raw: str) -> str:
-        canonical = read(raw)
-        if len(known) < _REMEMBERED_MAX:
-            known[raw] = canonical
-        return canonical
+class _Remembering(dict[str, str]):
+    """What has been read, by how it was spelled: `remembering[raw]` is one look. Bounded."""
 
-    return read_and_remember
+    def __init__(self, read: Parse) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, raw: str) -> str:
+        canonical = self._read(raw)
+        if len(self) < _REMEMBERED_MAX:
+            self[raw] = canonical
+        return canonical
 
 
 def _of_type(rule: FieldRule) -> Parse | None:

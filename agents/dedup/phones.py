@@ -19,6 +19,8 @@ from agents.dedup.text import Parse, wrong_type
 
 _NORTH_AMERICA = 1
 _PUNCTUATION = str.maketrans("", "", " ().-")
+#: How long a number is in the form that most are written in, (415) 555-0001: its digits stand at known places.
+_USUAL = len("(415) 555-0001")
 #: How the pattern of an area code ends in which every exchange may be given out.
 _WHOLE_AREA = r"[2-9]\d{6}"
 _KINDS = (
@@ -66,7 +68,10 @@ def _with_short_way(slow: Parse) -> Parse:
     areas, valid = whole_areas(), north_american().fullmatch
 
     def parse(value: str) -> str:
-        digits = value.translate(_PUNCTUATION)
+        if len(value) == _USUAL and value[0] == "(" and value[4:6] == ") " and value[9] == "-":
+            digits = f"{value[1:4]}{value[6:9]}{value[10:]}"
+        else:
+            digits = value.translate(_PUNCTUATION)
         if len(digits) == 11 and digits[0] == "1":
             national = digits[1:]
         elif len(digits) == 12 and digits[:2] == "+1":

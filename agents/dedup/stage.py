@@ -198,7 +198,7 @@ class DedupStage(Stage):
             self._reject(received, rules, epoch, refused, tuple(verdict.keys), earlier)
         else:
             slip = self._slip(received, verdict, rules, epoch.now_ms)
-            sealed = self._slips.seal_unique(slip, verdict.campaign.validator.lead(verdict.values))
+            sealed = self._slips.seal_body(slip, verdict.campaign.validator.body(verdict.values))
             epoch.emit(UNIQUE, sealed, verdict.lead_id)
             if not slip.test:
                 self._count("unique", "")

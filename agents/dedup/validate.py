@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
 from agents.dedup.fields import compile_field
 from agents.dedup.text import Wrong
 from config.plan.model import FieldRule
+from schemas.codec import own_writer
+from schemas.compiled_text import compile_lead_writer
 from schemas.reasons import Reason
 from schemas.records import Fault, Lead, LeadReceived
 
@@ -44,12 +46,13 @@ class Validator:
         fields = [compile_field(rule) for rule in rules]
         columns = [field for field in fields if field.name in RECEIVED_COLUMNS]
         mapped = [field for field in fields if field.name not in RECEIVED_COLUMNS]
-        self._readers = [(f.name, f.required, f.known, f.read) for f in columns + mapped]
+        self._readers = [(f.name, f.required, f.read) for f in columns + mapped]
         self._get_columns = _getter([field.name for field in columns])
         self._mapped = [field.name for field in mapped]
         self._order = {rule.name: at for at, rule in enumerate(rules)}
-        self._noted = [(f.name, f.name in RECEIVED_COLUMNS, f.note) for f in fields if f.note is not None]
+        self._noted = [((columns + mapped).index(f), f.name, f.note) for f in fields if f.note is not None]
         self._extra = tuple(rule.name for rule in rules if rule.name not in LEAD_COLUMNS)
+        self._plain_body = compile_lead_writer(LEAD_COLUMNS, self._extra)
         self._attributes = tuple(rule.name for rule in rules if not rule.personal)
         self._private = tuple(rule.name for rule in rules if rule.personal and rule.condition_read)
 
@@ -58,15 +61,13 @@ class Validator:
         values: dict[str, str] = {}
         faults: list[Fault] = []
         raws = (*self._get_columns(received), *map(received.fields.get, self._mapped))
-        for (name, required, known, read), raw in zip(self._readers, raws, strict=True):
+        for (name, required, read), raw in zip(self._readers, raws, strict=True):
             if raw:
-                value = known.get(raw)
-                if value is None:
-                    try:
-                        value = read(raw)
-                    except Wrong as wrong:
-                        faults.append(Fault(name, wrong.code, wrong.detail))
-                        continue
+                try:
+                    value = read(raw)
+                except Wrong as wrong:
+                    faults.append(Fault(name, wrong.code, wrong.detail))
+                    continue
                 if value:
                     values[name] = value
                     continue
@@ -74,14 +75,14 @@ class Validator:
                 faults.append(Fault(name, Reason.VALIDATION_MISSING, "is required and missing or empty"))
         if faults:
             faults.sort(key=lambda fault: self._order[fault.field])
-        return Checked(values, self._notes(received, values) if self._noted else (), tuple(faults))
+        return Checked(values, self._notes(raws, values) if self._noted else (), tuple(faults))
 
-    def _notes(self, received: LeadReceived, values: dict[str, str]) -> tuple[str, ...]:
+    def _notes(self, raws: Sequence[str | None], values: dict[str, str]) -> tuple[str, ...]:
         """Return how values were mended, in words without the values."""
         notes = []
-        for name, is_column, note in self._noted:
-            raw = getattr(received, name) if is_column else received.fields.get(name)
-            if raw and name in values and raw != values[name] and (words := note(raw)):
+        for at, name, note in self._noted:
+            value, raw = values.get(name), raws[at]
+            if value is not None and raw is not None and raw != value and (words := note(raw)):
                 notes.append(f"{name}: {words}")
         return tuple(notes)
 
@@ -99,6 +100,10 @@ class Validator:
             get("postal_code"),
             {name: values[name] for name in self._extra if name in values},
         )
+
+    def body(self, values: dict[str, str]) -> bytes:
+        """Return the bytes of the lead as it travels on."""
+        return self._plain_body(values) or own_writer("Lead")(self.lead(values))
 
     def attributes(self, values: dict[str, str]) -> dict[str, str]:
         """Return the values of fields marked `personal: false`: they go into facts that are kept for ever."""

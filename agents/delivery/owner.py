@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from schemas.reasons import Reason
 from schemas.records import Candidate, Cap, CapUse, Entry, Windows
@@ -12,7 +12,7 @@ from tables.entries import has_lead
 from tables.status import cap_reason
 
 
-class Books(NamedTuple):
+class Books(msgspec.Struct, frozen=True, gc=False):
     """What the owner has written so far: about this lead (None: nothing), and the accounts of contract and buyer."""
 
     entry: Entry | None
@@ -20,7 +20,7 @@ class Books(NamedTuple):
     of_buyer: Account
 
 
-class Sale(NamedTuple):
+class Sale(msgspec.Struct, frozen=True, gc=False):
     """The candidate buys at this price, by these rules; `counts`: in its accounts, which a test lead does not touch."""
 
     rules: BuyerRules
@@ -30,7 +30,7 @@ class Sale(NamedTuple):
     counts: bool
 
 
-class Refusal(NamedTuple):
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """The candidate does not buy. STALE ends the right, any other reason sends it on. `detail`: numbers in words."""
 
     reason: Reason

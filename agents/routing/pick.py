@@ -18,6 +18,8 @@ from itertools import groupby
 from operator import add
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
+
 
 class Runner(Protocol):
     """What is asked of a contract that may be picked; `weight` is above 0."""
@@ -35,7 +37,7 @@ class Runner(Protocol):
         """Its share of the leads sold in its group."""
 
 
-class Picks(NamedTuple):
+class Picks(msgspec.Struct, frozen=True, gc=False):
     """The order of contracts, as indexes into the runners, and everyone's credit after the lead.
 
     `picked` holds one index for each right that has a buyer, best first; `behind` all others in rank order.

@@ -78,11 +78,12 @@ class Turn:
         fresh = market is not None and self._now_ms < slip.sell_by
         field = market.field(slip, score.grade, self._office.status, self._now_ms) if market and fresh else _NOBODY
         rights = self._rights(slip, count, field.value_minor)
-        picks = self._pick(field, count, slip.test) if field.candidates else _NO_PICKS
+        candidates = field.pool.candidates
+        picks = self._pick(field, count, slip.test) if candidates else _NO_PICKS
         routes = routes_of(field.pool, picks)
-        for right, route in zip(rights, routes, strict=False):
+        for right, index, route in zip(rights, picks.picked, routes, strict=False):
             offer = self._office.slips.seal_offer(scored, right, route, 0, field.skipped)
-            self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
+            self._epoch.emit(OFFERS, offer, candidates[index].buyer_id, headers=((HEADER, will_of(slip, right)),))
             self._count(slip, "offered", "")
         for right in rights[len(routes) :]:
             reason = reason_without_pick(field) if fresh or market is None else Reason.STALE

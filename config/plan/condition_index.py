@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from operator import getitem
 from typing import Final, Generic, TypeVar
 
 from config.plan.conditions import (
@@ -25,7 +26,7 @@ from config.plan.conditions import (
     Values,
     compile_condition,
 )
-from config.plan.field_index import Classify, Demands, FieldIndex, Literal, index_of
+from config.plan.field_index import Demands, FieldIndex, Literal, Remembering, index_of
 
 #: Rows a single condition may have; one that needs more is asked by itself (still exact, only slower).
 ROWS_MAX: Final = 64
@@ -62,15 +63,19 @@ class ConditionIndex(Generic[A]):
             rows += alternatives
             self._owner += [number] * len(alternatives)
         self._all = (1 << len(rows)) - 1
-        self._indexes = tuple(_indexes(rows))
-        self._classifiers = tuple((field, classify) for field, classify, _ in self._indexes)
+        # The grade is no field of the lead; it stands last.
+        self._indexes = tuple(sorted(_indexes(rows), key=lambda index: index[0] == GRADE))
+        self._fields = [field for field, _, _ in self._indexes if field != GRADE]
+        self._classes = [classes for field, classes, _ in self._indexes if field != GRADE]
+        self._grades = [classes for field, classes, _ in self._indexes if field == GRADE]
         self._answers: dict[Classes, tuple[tuple[int, ...], A]] = {}
         self._answered = 0
 
     def ask(self, values: Values, grade: str) -> A:
         """Return the answer for a lead: made anew, or the same object as for an earlier lead of the same classes."""
-        get = values.get
-        classes = tuple([classify(get(field) if field != GRADE else grade) for field, classify in self._classifiers])
+        classes = tuple(map(getitem, self._classes, map(values.get, self._fields)))
+        if self._grades:
+            classes += tuple([classes_of[grade] for classes_of in self._grades])
         found = self._answers.get(classes)
         if found is None:
             found = self._remember(classes, self._numbers(classes))
@@ -136,8 +141,8 @@ def _both(parts: Iterable[Condition], negated: bool) -> list[Row] | None:
     return rows
 
 
-def _indexes(rows: Sequence[Row]) -> Iterable[tuple[str, Classify, FieldIndex]]:
-    """Yield (field, classifier, index) for every field, and for each way in which its values are compared."""
+def _indexes(rows: Sequence[Row]) -> Iterable[tuple[str, Remembering, FieldIndex]]:
+    """Yield (field, classes of its values, index) for every field, and for each way in which its values compare."""
     demands: dict[tuple[str, str, Callable[[Demands, int], FieldIndex]], Demands]
     demands = defaultdict(lambda: defaultdict(list))
     for number, row in enumerate(rows):
@@ -147,7 +152,7 @@ def _indexes(rows: Sequence[Row]) -> Iterable[tuple[str, Classify, FieldIndex]]:
     everyone = (1 << len(rows)) - 1
     for (field, kind, make), wanted in demands.items():
         index = make(wanted, everyone)
-        yield field, index.classifier(kind), index
+        yield field, index.classes(kind), index
 
 
 #: The bits of each byte, lowest first.

@@ -24,8 +24,8 @@ Classify = Callable[[str | None], Key | None]
 class FieldIndex(Protocol):
     """Maps the values of a field to classes, and classes to the rows that they do not rule out."""
 
-    def classifier(self, kind: str) -> Classify:
-        """Return the function from values to classes, for values that compare as `kind`."""
+    def classes(self, kind: str) -> Remembering:
+        """Return the classes of values, for values that compare as `kind`."""
 
     def mask(self, of_class: Key | None) -> int:
         """Return the rows that a value of this class does not rule out, as bits."""
@@ -83,7 +83,7 @@ class EqualIndex:
                     flips[key] ^= bit
         self._masks = {key: self._other ^ flip for key, flip in flips.items()}
 
-    def classifier(self, kind: str) -> Classify:
+    def classes(self, kind: str) -> Remembering:
         """Return the key if some row names it, else the class of all others, or of no value."""
         named, other = self._masks, self._OTHER
 
@@ -91,7 +91,7 @@ class EqualIndex:
             key = key_of(kind, value)
             return key if key is None or key in named else other
 
-        return Remembering(classify).__getitem__
+        return Remembering(classify)
 
     def mask(self, of_class: Key | None) -> int:
         """Return the rows that a value of this class does not rule out, as bits."""
@@ -147,9 +147,9 @@ class OrderIndex:
             case _:
                 return cls < bounds[0]
 
-    def classifier(self, kind: str) -> Classify:
+    def classes(self, kind: str) -> Remembering:
         """Return the number of the bound or interval, -1 for no value."""
-        return Remembering(lambda value: self._class_of(key_of(kind, value))).__getitem__
+        return Remembering(lambda value: self._class_of(key_of(kind, value)))
 
     def _class_of(self, key: Key | None) -> int:
         if key is None:
@@ -180,7 +180,7 @@ class PrefixIndex:
                     flips[prefix] ^= bit
         self._masks = {prefix: self._none ^ flip for prefix, flip in flips.items()}
 
-    def classifier(self, kind: str) -> Classify:
+    def classes(self, kind: str) -> Remembering:
         """Return the longest prefix of the key that some row names, or ""."""
         named, lengths = self._masks, self._lengths
 
@@ -191,7 +191,7 @@ class PrefixIndex:
                     return text[:length]
             return ""
 
-        return classify
+        return Remembering(classify)
 
     def mask(self, of_class: Key | None) -> int:
         """Return the rows that a value of this class does not rule out, as bits."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.avro_files import self_contained
 from schemas.codec import own_writer
 from schemas.compiled_readers import BROKEN, compile_reader
-from schemas.compiled_text import compile_text_reader, text_at_the_end
+from schemas.compiled_text import compile_lead_writer, compile_text_reader, text_at_the_end
 from schemas.records import Lead, LeadReceived
 from schemas.repeated import REMEMBERED_MAX, RememberedPairs
 from tests.unit.schemas.examples import TYPES
@@ -98,6 +98,26 @@ def test_a_block_with_its_size_is_left_to_the_long_way(count: bytes) -> None:
     value = b"\0" * 8 + count[:1] + bytes([2 * len(entries)]) + entries + b"\0"
     assert compile_text_reader(LEAD, TYPES)(value, value.decode()) is None
     assert EITHER_WAY["Lead"](value, 0) == (Lead(fields={"a": "b"}), len(value))
+
+
+COLUMNS = [field["name"] for field in LEAD["fields"] if field["name"] != "fields"]
+MAPPED = ("roof", "bill", "x" * 70)
+values = st.dictionaries(st.sampled_from([*COLUMNS, *MAPPED]), texts.filter(bool) | st.sampled_from(["é", "y" * 9000]))
+
+
+@given(given=values)
+def test_a_lead_is_written_as_ever_or_left_to_the_long_way(given: dict[str, str]) -> None:
+    written = compile_lead_writer(COLUMNS, MAPPED)(given)
+    fields = {name: given[name] for name in MAPPED if name in given}
+    long = own_writer("Lead")(Lead(**{name: given.get(name) for name in COLUMNS}, fields=fields))
+    assert written == (long if long.isascii() else None)
+
+
+def test_entries_of_a_lead_are_remembered_within_bounds_and_right() -> None:
+    write = compile_lead_writer(COLUMNS, MAPPED)
+    for number in [*range(REMEMBERED_MAX + 10), *range(10)]:
+        value = own_writer("Lead")(Lead(fields={"bill": str(number)}))
+        assert write({"bill": str(number)}) == value
 
 
 def test_only_text_at_the_end_counts() -> None:

@@ -58,6 +58,15 @@ def test_the_short_way_gives_the_verdict_of_the_library(form: str, area: str, ex
     assert ours(value) == by_library(value)
 
 
+odd = st.text("0123456789+-(). x", min_size=3, max_size=3)
+
+
+@given(odd, odd, st.text("0123456789+-(). x", min_size=4, max_size=4))
+def test_what_only_looks_like_the_usual_form_gives_the_verdict_of_the_library(area: str, two: str, four: str) -> None:
+    value = f"({area}) {two}-{four}".strip()
+    assert ours(value) == by_library(value)
+
+
 @given(st.text("0123456789+-(). x", max_size=24))
 def test_any_other_form_gives_the_verdict_of_the_library(value: str) -> None:
     assert ours(value.strip()) == by_library(value.strip())

@@ -160,7 +160,7 @@ def test_the_checks_stand_in_their_order() -> None:
             case 0:
                 wrong["retired"] = False
             case 1:
-                books = books._replace(entry=None)
+                books = Books(None, books.of_contract, books.of_buyer)
             case 2:
                 sell_by = NOW + 1
             case 3:
