@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition as RawPartition
 from config.kafka import KafkaSettings, reader_options
 from schemas.errors import NeedsPerson
 from streams.kafka_errors import as_consumer_error, log
-from streams.kafka_records import Names, RecordReader
+from streams.kafka_records import Names, RecordReader, has_error
 from streams.kafka_waking import wake
 from streams.stage import Message, TopicPartition
 
@@ -49,8 +49,12 @@ class LogReader:
             while position < end and not cancelled():
                 raws = handle.consume(1, LOOK_S)
                 raws += handle.consume(CHUNK_RECORDS, 0) if raws else []
-                position = max(position, *(self._after(raw) for raw in raws), position)
-                yield self._within([raw for raw in raws if raw.error() is None], end)
+                if has_error(raws):
+                    position = max(position, *map(self._after, raws))
+                    raws = [raw for raw in raws if raw.error() is None]
+                elif raws:
+                    position = int(raws[-1].offset()) + 1
+                yield self._below(end, self._records.read(raws))
         finally:
             self._give_back(handle)
 
@@ -66,8 +70,10 @@ class LogReader:
         log.info("reader: %s %s", error.name(), error.str())
         return 0
 
-    def _within(self, raws: list[Any], end: int) -> list[Message]:
-        return [message for message in self._records.read(raws) if message.offset < end]
+    def _below(self, end: int, messages: list[Message]) -> list[Message]:
+        if not messages or messages[-1].offset < end:
+            return messages
+        return [message for message in messages if message.offset < end]
 
     def _take(self) -> Any:
         with self._lock:

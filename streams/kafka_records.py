@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from operator import itemgetter
 from typing import Any
@@ -55,6 +55,11 @@ class Names:
         return self.plain_of[name]
 
 
+def has_error(raws: Iterable[Any]) -> bool:
+    """Whether one of what was consumed is an error in a record's clothes."""
+    return any(map(_error, raws))
+
+
 class RecordReader:
     """Turns consumed records into Messages; `map_ms` maps a broker timestamp to pretended time, None keeps it."""
 
@@ -72,7 +77,7 @@ class RecordReader:
 
     def read(self, raws: Sequence[Any]) -> list[Message]:
         """Return the records. Raises KafkaException when one of them is an error in a record's clothes."""
-        if any(map(_error, raws)):
+        if has_error(raws):
             raise KafkaException(next(error for error in map(_error, raws) if error))
         columns = zip(
             map(self._plain.__getitem__, map(_topic, raws)),

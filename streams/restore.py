@@ -12,11 +12,14 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 from streams.client import Client
 from streams.stage import TopicPartition
 from streams.stores import Store
+
+_KEY_AND_VALUE = attrgetter("key", "value")
 
 
 class Token:
@@ -59,9 +62,7 @@ class RestoreJob:
         load = self.store.load
         if self.start < self.end:
             for chunk in client.read(self.changelog, self.start, self.end, self.token.cancelled):
-                for message in chunk:
-                    if message.key is not None:
-                        load(message.key, message.value)
+                load(map(_KEY_AND_VALUE, chunk))
                 if chunk:
                     self.read_to = chunk[-1].offset + 1
                 yield bool(chunk)

@@ -21,6 +21,7 @@ from schemas.codec import Codec
 from schemas.records import BuyerCommand, BuyerTerms, LeadSold, Record, RightUnfilled, Slip
 from schemas.slip import Slips
 from schemas.topics import BUYER_STATUS, OFFERS, SCORED, SOLD, UNFILLED
+from streams.positions import table_key
 from streams.stage import Batch, Message, Stage
 from streams.stores import Store, StoreTable
 from tests.support.leads import TUESDAY_10_PACIFIC_MS, make_lead, make_score, make_slip
@@ -181,8 +182,7 @@ class Pipeline:
         store = self._store(stage, partition)
         restored = Store(stage.tables, CODEC.decode)
         for name, table in store.tables.items():
-            for key in list(table.keys()):
-                restored.tables[name].load(key, CODEC.encode(table.get(key)))
+            restored.load((table_key(name, key), CODEC.encode(table.get(key))) for key in list(table.keys()))
         self._stores[stage.name, partition] = restored
         epoch = self.epoch(stage)
         stage.restored(partition, epoch)

@@ -90,7 +90,7 @@ def test_values_are_decoded_when_first_asked_for_and_once() -> None:
 
     own = Store({"counts": Credit}, decode)
     for number in range(3):
-        own.load(table_key("counts", f"k{number}"), CODEC.encode(Credit(number)))
+        own.load([(table_key("counts", f"k{number}"), CODEC.encode(Credit(number)))])
     assert decoded == []
     assert own.tables["counts"].get("k1") == Credit(1)
     assert own.tables["counts"].get("k1") == Credit(1)
@@ -100,7 +100,7 @@ def test_values_are_decoded_when_first_asked_for_and_once() -> None:
 
 def test_undo_brings_back_a_value_that_was_never_decoded() -> None:
     own = store()
-    own.load(table_key("counts", "k"), CODEC.encode(Credit(5)))
+    own.load([(table_key("counts", "k"), CODEC.encode(Credit(5)))])
     table = own.tables["counts"]
     table.put("k", Credit(6))
     own.undo()
@@ -109,24 +109,24 @@ def test_undo_brings_back_a_value_that_was_never_decoded() -> None:
 
 def test_loading_replaces_removes_and_keeps_tables_apart() -> None:
     own = store()
-    own.load(table_key("counts", "k"), CODEC.encode(Credit(1)))
-    own.load(table_key("more", "k"), CODEC.encode(Credit(2)))
-    own.load(table_key("counts", "k"), CODEC.encode(Credit(3)))
-    own.load(table_key("more", "k"), None)
+    own.load([(table_key("counts", "k"), CODEC.encode(Credit(1)))])
+    own.load([(table_key("more", "k"), CODEC.encode(Credit(2)))])
+    own.load([(table_key("counts", "k"), CODEC.encode(Credit(3)))])
+    own.load([(table_key("more", "k"), None)])
     assert own.tables["counts"].get("k") == Credit(3)
     assert own.tables["more"].get("k") is None
 
 
 def test_keys_may_contain_anything_the_separator_included() -> None:
     own = store()
-    own.load(table_key("counts", "a\x00b/é"), CODEC.encode(Credit(1)))
+    own.load([(table_key("counts", "a\x00b/é"), CODEC.encode(Credit(1)))])
     assert list(own.tables["counts"].keys()) == ["a\x00b/é"]
 
 
 def test_positions_lie_beside_the_tables() -> None:
     own = store()
     value = CODEC.encode(Position("leads.scored", 3, 7, 0))
-    own.load(position_key("leads.scored"), value)
+    own.load([(position_key("leads.scored"), value)])
     assert own.positions == {"leads.scored": value}
     assert own.entries() == 0
 
