@@ -74,22 +74,32 @@ def compile_lead_writer(columns: Sequence[str], mapped: Sequence[str]) -> LeadWr
     """Return `write(values) -> bytes of a Lead or None`: None, if it is not plain text.
 
     `columns` are all fields of a Lead but its map, `mapped` those that the map may hold, in their order. A value is
-    never empty; one that is missing, or empty all the same, is left out.
+    never empty; one that is missing is left out.
     """
+    known = {name: _Entries(name) for name in mapped}
+
+    def some(values: Mapping[str, str]) -> str:
+        entries = [known[name][values[name]] for name in mapped if name in values]
+        return "".join((_size(len(entries)), *entries, "\0" if entries else ""))
+
     names: dict[str, Any] = {
         "join": "".join,
         "SIZED": _Sizes((length, "\2" + _size(length)) for length in range(_PLAIN)),
-        "COUNT": [_size(count) for count in range(len(mapped) + 1)],
-        "MAPPED": [(name, _Entries(name)) for name in mapped],
+        "COUNT": _size(len(mapped)),
+        "END": "\0" if mapped else "",
+        "some": some,
     }
+    names |= {f"entry{number}": known[name] for number, name in enumerate(mapped)}
     pieces = [
         piece for column in columns for piece in (f"SIZED[len(x)] if (x := get({column!r})) else '\\0'", "x or ''")
     ]
+    entries = "".join(f"entry{number}[values[{name!r}]], " for number, name in enumerate(mapped))
     lines = (
         "def write(values):",
         "    get = values.get",
-        "    entries = [known[x] for name, known in MAPPED if (x := get(name))]",
-        f"    text = join(({', '.join(pieces)}, COUNT[len(entries)], *entries, '\\0' if entries else ''))",
+        f"    try: entries = join((COUNT, {entries}END))",
+        "    except KeyError: entries = some(values)",
+        f"    text = join(({', '.join(pieces)}, entries))",
         "    return text.encode() if text.isascii() else None",
     )
     exec(compile("\n".join(lines), "<write of Lead>", "exec"), names)  # noqa: S102 - our own lines

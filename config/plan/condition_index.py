@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from operator import getitem
 from typing import Final, Generic, TypeVar
 
 from config.plan.conditions import (
@@ -63,19 +62,14 @@ class ConditionIndex(Generic[A]):
             rows += alternatives
             self._owner += [number] * len(alternatives)
         self._all = (1 << len(rows)) - 1
-        # The grade is no field of the lead; it stands last.
-        self._indexes = tuple(sorted(_indexes(rows), key=lambda index: index[0] == GRADE))
-        self._fields = [field for field, _, _ in self._indexes if field != GRADE]
-        self._classes = [classes for field, classes, _ in self._indexes if field != GRADE]
-        self._grades = [classes for field, classes, _ in self._indexes if field == GRADE]
+        self._indexes = tuple(_indexes(rows))
+        self._classes_of = _classes_of([(field, classes) for field, classes, _ in self._indexes])
         self._answers: dict[Classes, tuple[tuple[int, ...], A]] = {}
         self._answered = 0
 
     def ask(self, values: Values, grade: str) -> A:
         """Return the answer for a lead: made anew, or the same object as for an earlier lead of the same classes."""
-        classes = tuple(map(getitem, self._classes, map(values.get, self._fields)))
-        if self._grades:
-            classes += tuple([classes_of[grade] for classes_of in self._grades])
+        classes = self._classes_of(values.get, grade)
         found = self._answers.get(classes)
         if found is None:
             found = self._remember(classes, self._numbers(classes))
@@ -139,6 +133,21 @@ def _both(parts: Iterable[Condition], negated: bool) -> list[Row] | None:
             return None
         rows = [row + other for row in rows for other in more]
     return rows
+
+
+def _classes_of(known: Sequence[tuple[str, Remembering]]) -> Callable[[Callable[[str], str | None], str], Classes]:
+    """Return what looks up the class of each field, given `values.get` and the grade, written out as one expression:
+
+        lambda get, grade: (classes0[get('state')], classes1[grade],)
+
+    Every lead is asked about twice, and a loop takes twice as long.
+    """
+    values = ["grade" if field == GRADE else f"get({field!r})" for field, _ in known]
+    looks = "".join(f"classes{number}[{value}], " for number, value in enumerate(values))
+    names = {f"classes{number}": classes for number, (_, classes) in enumerate(known)}
+    written: Callable[[Callable[[str], str | None], str], Classes]
+    written = eval(f"lambda get, grade: ({looks})", names)  # noqa: S307 - our own line
+    return written
 
 
 def _indexes(rows: Sequence[Row]) -> Iterable[tuple[str, Remembering, FieldIndex]]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agents.dedup.fields import compile_field
 from agents.dedup.text import Wrong
 from agents.dedup.validate import Validator, values_of
+from schemas.codec import own_writer
 from schemas.reasons import Reason
 from schemas.records import Fault, LeadReceived
 from tests.unit.agents.intake import NOW, received, rule
@@ -152,6 +153,34 @@ def test_no_lead_makes_validation_stumble(values: dict[str, str | None], name: s
             LeadReceived("id", "solar-us", "acme-forms", NOW, **_columns(found.values), fields=_extra(found.values))
         )
         assert again.values == found.values
+
+
+LIKELY = {
+    "first_name": ["Maria", " ", "Ma  ria"],
+    "email": ["maria@example.com", "Maria@Example.com", "maria"],
+    "phone": ["(415) 555-0001", "4155550001", "1"],
+    "state": ["CA", "california", "XX"],
+    "postal_code": ["94107", " 94107 ", "8014", "94107-1234", "x", ""],
+    "trustedform_cert_url": ["https://cert.trustedform.com/1", "ftp://x"],
+    "owns_home": ["yes", "true", "perhaps", ""],
+    "monthly_bill": ["220", "1,220", "9000"],
+    "roof": ["metal", "Metal", "straw"],
+    "born": ["1990-12-31", "31 Dec 1990"],
+    "account": ["AB1", "ab1"],
+}
+
+
+@given(st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in LIKELY.items()}))
+def test_a_lead_is_judged_alike_as_a_whole_and_field_by_field(values: dict[str, str]) -> None:
+    lead = LeadReceived("id", "solar-us", "acme-forms", NOW, **_columns(values), fields=_extra(values))
+    for validator in (VALIDATOR, Validator(RULES[4:]), Validator(RULES[4:5]), Validator(())):
+        found = validator.check(lead)
+        assert found == validator.check_each(lead)
+        if not found.faults:
+            assert validator.body(found.values) == own_writer("Lead")(validator.lead(found.values))
+            assert list(validator.attributes(found.values)) == [
+                name for name in ("state", "owns_home", "roof") if name in found.values
+            ]
 
 
 def _columns(values: dict[str, str]) -> dict[str, Any]:
