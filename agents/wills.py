@@ -20,6 +20,9 @@ HEADER: Final = "right"
 #: Rights whose words are remembered: those of one epoch are alike but for index and value.
 _RIGHTS_KEPT: Final = 1024
 
+#: How no and yes are written.
+_FLAGS: Final = ("0", "1")
+
 _TEXTS: Final = 5
 _NUMBERS: Final = 10
 
@@ -28,7 +31,7 @@ def will_of(slip: Slip, right: Right) -> bytes:
     """Return the header's value: ids have no spaces in them, so words stand side by side."""
     return (
         f"{slip.lead_id} {slip.campaign_id} {slip.supplier_id} {_words_of(right)} "
-        f"{slip.received_at} {slip.received_partition} {slip.received_offset} {right.value_minor} {slip.test:d}"
+        f"{slip.received_at} {slip.received_partition} {slip.received_offset} {right.value_minor} {_FLAGS[slip.test]}"
     ).encode()
 
 

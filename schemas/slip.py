@@ -230,7 +230,7 @@ class Slips:
     def _know_offer(self, value: bytes, opened: Opened) -> None:
         """Remember an offer, beside those of the lead's other rights."""
         lead = value[FRAME_BYTES : FRAME_BYTES + ID_BYTES]
-        others = self._offers.get(lead)
+        others = self._offers.get(lead) if opened[0].right.rights > 1 else None
         known = (value, opened)
         self._offers.put(lead, (known,) if others is None else (known, *others[: OFFERS_OF_A_LEAD - 1]))
 

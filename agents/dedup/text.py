@@ -96,15 +96,16 @@ def email(value: str) -> str:
         folded, form = value.lower(), _EMAIL
     else:
         folded, form = unicodedata.normalize("NFKC", value).lower(), _EMAIL_OF_ANY_SCRIPT
-    if len(folded) > _EMAIL_MAX or folded.find("@") > _LOCAL_MAX or not form.fullmatch(folded):
-        raise wrong_type("is not an e-mail address")
-    if len(folded) > _LABEL_MAX and _has_long_label(folded):
+    if not form.fullmatch(folded) or (len(folded) > _LABEL_MAX and _is_too_long(folded)):
         raise wrong_type("is not an e-mail address")
     return folded
 
 
-def _has_long_label(address: str) -> bool:
-    return any(len(label) > _LABEL_MAX for label in address.partition("@")[2].split("."))
+def _is_too_long(address: str) -> bool:
+    """Whether the address or a part of it is; none of them is in one that is no longer than a label may be."""
+    local, _, host = address.partition("@")
+    labels = host.split(".")
+    return len(address) > _EMAIL_MAX or len(local) > _LOCAL_MAX or any(len(label) > _LABEL_MAX for label in labels)
 
 
 def url(value: str) -> str:

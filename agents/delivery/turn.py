@@ -59,6 +59,8 @@ class Turn:
         self._stale_ms = office.horizon_ms // entries.HORIZON_FACTOR
         self._touched: set[str] = set()
         self._looked_at: set[str] = set()
+        #: The rules of buyers that were asked, as long as no terms or command come in.
+        self._rules: dict[str, BuyerRules] = {}
 
     def open(self) -> None:
         """Announce the standing of all buyers: the desk is new."""
@@ -74,7 +76,7 @@ class Turn:
         candidate = route[position]
         buyer_id = candidate.buyer_id
         self._touched.add(buyer_id)
-        rules = self._present(buyer_id)
+        rules = self._rules.get(buyer_id) or self._present(buyer_id)
         entry_key = entries.entry_key(buyer_id, head.slip.lead_id)
         while True:  # each round is further on in the route, of which this buyer may hold several places
             verdict = self._decide(head.slip, candidate, rules, entry_key)
@@ -137,7 +139,9 @@ class Turn:
             of_buyer = self._of_buyer.get(candidate.buyer_id) or self._open_buyer(candidate.buyer_id, rules)
             of_contract = self._of_contract.get(candidate.contract_id)
             books = Books(entry, of_contract or self._open_contract(candidate.contract_id, of_buyer), of_buyer)
-        sell_by = min(slip.sell_by, slip.received_at + self._stale_ms)
+        sell_by, stale_at = slip.sell_by, slip.received_at + self._stale_ms
+        if stale_at < sell_by:
+            sell_by = stale_at
         return decide(rules, books, candidate, test=slip.test, sell_by=sell_by, now_ms=self._now_ms)
 
     def _open_buyer(self, buyer_id: str, rules: BuyerRules) -> Account:
@@ -151,7 +155,8 @@ class Turn:
         return account
 
     def _close_accounts(self) -> None:
-        """Write down what was counted; who asks the table next opens the accounts anew."""
+        """Write down what was counted; who asks next looks at the tables anew."""
+        self._rules.clear()
         for key_of, accounts in ((contract_key, self._of_contract), (buyer_key, self._of_buyer)):
             for id_, account in accounts.items():
                 if account.has_sold:
@@ -182,7 +187,7 @@ class Turn:
             sale.price_minor,
             right.currency,
             slip.test,
-            body_for(self._office.slips, fields, body),
+            body_for(self._office.slips, fields, body) if fields else body,
         )
         fact = fact_of(head, candidate, sale, sale_number, trace, now_ms)
         self._epoch.emit(buyer_topic(buyer_id), lead, slip.lead_id)
@@ -228,14 +233,17 @@ class Turn:
         """Return the buyer's rules, having looked once a turn whether its topic is there."""
         desk = self._desk
         rules = desk.rules(buyer_id)
-        if rules is None or buyer_id in self._looked_at:
-            return rules
-        self._looked_at.add(buyer_id)
-        missing = not self._office.topic_known(buyer_topic(buyer_id))
-        if missing == rules.state.topic_missing:
-            return rules
-        self._replace(buyer_id, replace(rules.state, topic_missing=missing))
-        return desk.rules(buyer_id)
+        if rules is None:
+            return None
+        if buyer_id not in self._looked_at:
+            self._looked_at.add(buyer_id)
+            missing = not self._office.topic_known(buyer_topic(buyer_id))
+            if missing != rules.state.topic_missing:
+                self._replace(buyer_id, replace(rules.state, topic_missing=missing))
+                rules = desk.rules(buyer_id)
+        if rules is not None:
+            self._rules[buyer_id] = rules
+        return rules
 
     def _look_for_topics(self) -> None:
         """Look again for every topic that is missing."""

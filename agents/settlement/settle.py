@@ -17,10 +17,35 @@ def settle(known: OpenLead | None, end: End, now_ms: int) -> OpenLead | LeadClos
 
     Idempotent on the right's index: an end that is already counted changes nothing.
     """
+    if known is None and end.rights == 1 and isinstance(end, LeadSold):
+        return _sold_at_once(end, now_ms)
     if known is not None and end.index in known.ended:
         return known
     counted = _begun(end, now_ms) if known is None else _counted(known, end)
     return counted if len(counted.ended) < counted.rights else _closed(counted, end, now_ms)
+
+
+def _sold_at_once(end: LeadSold, now_ms: int) -> LeadClosed:
+    """Return the end of a lead whose only right was sold: most leads end so, and no books are kept for them."""
+    payout = owed(end.payout_minor, end.payout_owed, 1, test=end.test)
+    return LeadClosed(
+        end.lead_id,
+        end.campaign_id,
+        end.supplier_id,
+        end.test,
+        1,
+        1,
+        end.price_minor,
+        payout,
+        end.currency,
+        Reason.SOLD,
+        {},
+        0,
+        now_ms,
+        end.received_at,
+        end.received_partition,
+        end.received_offset,
+    )
 
 
 def owed(payout_minor: int, payout_owed: str, sold: int, *, test: bool) -> int:

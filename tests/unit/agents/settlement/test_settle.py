@@ -64,6 +64,13 @@ def test_an_exclusive_lead_closes_with_its_one_sale() -> None:
     assert (lead.revenue_minor, lead.payout_minor, lead.value_minor, lead.closed_at) == (3000, 1400, 0, NOW + 9)
 
 
+@pytest.mark.parametrize("test", [False, True])
+def test_a_sale_of_the_only_right_closes_as_it_would_with_books(test: bool) -> None:
+    end = replace(sold(0, 1), test=test)
+    books = OpenLead(1, (), 0, 0, end.payout_minor, end.payout_owed, end.currency, {}, 0, NOW)
+    assert settle(None, end, NOW + 9) == settle(books, end, NOW + 9)
+
+
 def test_a_lead_stays_open_until_all_its_rights_have_ended() -> None:
     lead = settled(sold(0, 3), ended(2, 3))
     assert isinstance(lead, OpenLead)
