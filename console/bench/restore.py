@@ -29,6 +29,7 @@ def measure(entries: int, overwrites: int) -> Result:
     figures = (
         Figure("restored after", found.restored_s, "s", round(GOAL_S * entries / 1_000_000, 1)),
         Figure("ready after launch", found.ready_s, "s"),
+        *(Figure(f"  {step} after", round(seconds, 2), "s") for step, seconds in found.steps_s.items()),
         Figure("changelog on disk", found.log_mb, "MB"),
         Figure("entries a second", round(entries / max(found.restored_s, 0.1)), ""),
     )

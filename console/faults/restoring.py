@@ -7,13 +7,14 @@ have written, round after round over the same keys; Kafka compacts meanwhile as 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
 from confluent_kafka import Producer
 
+from console.bench.probe import start_steps
 from console.cluster.ports import HOST
 from console.cluster.worker_process import WorkerProcess
 from console.faults.catalogue import Observed, alone
@@ -24,6 +25,7 @@ from schemas.topics import changelog_topic
 from streams.metric_catalogue import ENTRIES
 from streams.partitioning import partition_of
 from streams.positions import table_key
+from streams.start_steps import JOINED, RESTORED
 
 ENTRIES_DEFAULT, OVERWRITES_DEFAULT = 1_000_000, 10_000_000
 TABLE, STAGE = "routed", "routing"
@@ -45,6 +47,8 @@ class Restored:
     log_mb: int
     ready_s: float
     restored_s: float
+    #: Seconds from the start of the process to the end of each step of `streams.start_steps` until it was restored.
+    steps_s: Mapping[str, float]
 
 
 @alone(takes_s=300.0)
@@ -69,10 +73,8 @@ def measure(here: Stand, entries: int, overwrites: int, name: str = "w1") -> Res
     log_mb = sum(file.stat().st_size for file in here.cluster.folder.glob(f"kafka/data/*{STAGE}*/*.log")) // 1_000_000
     began = time.monotonic()
     worker = here.add_worker(name)
-    deadline, joined_s = began + RESTORE_LIMIT_S, 0.0
+    deadline = began + RESTORE_LIMIT_S
     while not (answer := worker.readiness()).ready:
-        if not joined_s and answer.answer.get("partitions"):
-            joined_s = time.monotonic() - began
         if time.monotonic() > deadline:
             raise FaultFailed(f"the worker is not ready after {RESTORE_LIMIT_S:.0f} s: {'; '.join(answer.reasons)}")
         here.cluster.round()
@@ -80,7 +82,9 @@ def measure(here: Stand, entries: int, overwrites: int, name: str = "w1") -> Res
     ready_s = time.monotonic() - began
     if (found := _entries(worker)) != entries:
         raise FaultFailed(f"{found} entries were restored, not {entries}")
-    return Restored(entries, overwrites, round(written_s, 1), log_mb, round(ready_s, 1), round(ready_s - joined_s, 1))
+    _, steps_s = start_steps(worker, RESTORED)
+    restored_s = steps_s[RESTORED] - steps_s[JOINED]
+    return Restored(entries, overwrites, round(written_s, 1), log_mb, round(ready_s, 1), round(restored_s, 1), steps_s)
 
 
 def _fill(here: Stand, entries: int, overwrites: int) -> None:
