@@ -101,14 +101,15 @@ def judge(received: Received, rules: Rules, pauses: PauseView) -> Refused | Vali
         if reason is not None:
             return Refused(identity, reason)
     campaign = rules.campaigns[lead.campaign_id]
-    values, notes, faults = campaign.validator.check(lead)
-    if faults:
-        return Refused(identity, Reason.INVALID, faults)
+    checked = campaign.validator.check(lead)
+    if checked.faults:
+        return Refused(identity, Reason.INVALID, checked.faults)
     submitted_at = lead.submitted_at
     if submitted_at > received_at + AHEAD_MS:
         return Refused(identity, Reason.SUBMITTED_IN_FUTURE)
     sell_by = (submitted_at if submitted_at < received_at else received_at) + campaign.sell_within_ms
-    return Valid(identity, values, notes, campaign.claim.keys(values), sell_by, campaign)
+    values = checked.values
+    return Valid(identity, values, checked.notes, campaign.claim.keys(values), sell_by, campaign)
 
 
 def _not_admitted(received: Received, plan: CompiledPlan, pauses: PauseView) -> Reason | None:

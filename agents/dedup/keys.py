@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import NamedTuple
 
+import msgspec
+
 from agents.dedup.hashes import SEPARATOR, Hashes
 from config.plan.compiled import CompiledPlan
 from config.plan.dedupes import DedupeHistory, Ruled, Ruling
@@ -37,7 +39,7 @@ Shape = Mapping[str, int]
 Row = tuple[str | int, ...]
 
 
-class Claimant(NamedTuple):
+class Claimant(msgspec.Struct, frozen=True, gc=False):
     """A lead that wants to be the first of its kind, and the coordinates under which it was received."""
 
     lead_id: str
@@ -135,8 +137,8 @@ class ClaimRule:
 
     def row(self, lead: Claimant, keys: Mapping[str, str], age_ms: int = 0) -> Row:
         """Return the row that claims a lead; `age_ms` shortens how long its claims are kept from now on."""
-        lead_id, partition, offset, received_at = lead
-        value = f"{partition}:{offset}:{received_at}:{lead_id}"
+        lead_id, received_at = lead.lead_id, lead.received_at
+        value = f"{lead.partition}:{lead.offset}:{received_at}:{lead_id}"
         if not age_ms:
             return (value, received_at, lead_id, self.lead_ttl_ms, self.within_ms, self.ttl_ms, *keys.values())
         lead_ttl_ms, ttl_ms = max(1, self.lead_ttl_ms - age_ms), max(1, self.ttl_ms - age_ms)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from agents.dedup.fields import Field, compile_field
 from agents.dedup.text import Wrong
@@ -24,7 +26,7 @@ LEAD_COLUMNS = tuple(name for name in Lead.__struct_fields__ if name != "fields"
 PlainReader = Callable[[LeadReceived], dict[str, str] | None]
 
 
-class Checked(NamedTuple):
+class Checked(msgspec.Struct, frozen=True, gc=False):
     """What validation found. With faults, `values` holds only what was right. `notes`: how values were mended."""
 
     values: dict[str, str]

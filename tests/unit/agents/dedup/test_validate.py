@@ -40,7 +40,8 @@ def test_a_lead_becomes_canonical() -> None:
         trustedform_cert_url="https://cert.trustedform.com/1",
         fields={"owns_home": "YES", "monthly_bill": "1,220", "roof": "metal", "born": "31 Dec 1990", "account": "AB1"},
     )
-    values, notes, faults = VALIDATOR.check(lead)
+    found = VALIDATOR.check(lead)
+    values, notes, faults = found.values, found.notes, found.faults
     assert (notes, faults) == ((), ())
     assert VALIDATOR.attributes(values) == {"state": "CA", "owns_home": "true", "roof": "Metal"}
     assert VALIDATOR.private(values) == {"monthly_bill": "1220"}
@@ -65,7 +66,7 @@ def test_all_faults_come_at_once_in_the_plans_order_and_quote_nothing() -> None:
         state="Bavaria",
         fields={"owns_home": "perhaps", "monthly_bill": "9000", "roof": "glass", "born": "03/04/1990", "account": "x"},
     )
-    _, _, faults = VALIDATOR.check(lead)
+    faults = VALIDATOR.check(lead).faults
     assert [(fault.field, fault.code) for fault in faults] == [
         ("first_name", Reason.VALIDATION_MISSING),
         ("email", Reason.VALIDATION_TYPE),
@@ -83,20 +84,24 @@ def test_all_faults_come_at_once_in_the_plans_order_and_quote_nothing() -> None:
 
 def test_what_the_campaign_does_not_list_is_dropped() -> None:
     lead = received(city="San Francisco", ip_address="192.0.2.1", fields={"owns_home": "no", "shoe_size": "43"})
-    values, _, _ = VALIDATOR.check(lead)
+    values = VALIDATOR.check(lead).values
     assert VALIDATOR.lead(values).city is None
     assert VALIDATOR.lead(values).fields == {"owns_home": "false"}
 
 
 def test_a_field_named_like_a_column_reads_the_column_only() -> None:
     lead = received(email=None, fields={"email": "maria@example.com"})
-    _, _, faults = VALIDATOR.check(lead)
+    faults = VALIDATOR.check(lead).faults
     assert faults == (Fault("email", Reason.VALIDATION_MISSING, "is required and missing or empty"),)
 
 
 def test_a_zip_that_lost_its_leading_zero_is_mended_and_noted() -> None:
-    values, notes, faults = VALIDATOR.check(received(postal_code=" 8014 "))
-    assert (values["postal_code"], notes, faults) == ("08014", ("postal_code: leading zeros put back",), ())
+    found = VALIDATOR.check(received(postal_code=" 8014 "))
+    assert (found.values["postal_code"], found.notes, found.faults) == (
+        "08014",
+        ("postal_code: leading zeros put back",),
+        (),
+    )
 
 
 def test_an_optional_field_may_be_empty_but_not_wrong() -> None:
@@ -106,7 +111,7 @@ def test_an_optional_field_may_be_empty_but_not_wrong() -> None:
 
 
 def test_a_value_that_is_far_too_long_is_refused_unread() -> None:
-    _, _, faults = VALIDATOR.check(received(first_name="x" * 5000, email="a" * 70_000))
+    faults = VALIDATOR.check(received(first_name="x" * 5000, email="a" * 70_000)).faults
     assert [(fault.field, fault.code) for fault in faults] == [
         ("first_name", Reason.VALIDATION_RANGE),
         ("email", Reason.VALIDATION_RANGE),
