@@ -126,7 +126,7 @@ class Parts:
             self._status,
             self._cluster.topic_known,
             horizon_ms=settings.memory_days * DAY_MS,
-            count=outcomes("delivery"),
+            tally=outcomes("delivery"),
         )
         self.metrics.supply(lambda: _cap_samples(delivery.cap_fill(self.clock.now_ms())))
         return (
@@ -138,10 +138,10 @@ class Parts:
                 self.plans.current,
                 self._status,
                 horizon_ms=settings.retention_days * DAY_MS,
-                count=outcomes("routing"),
+                tally=outcomes("routing"),
             ),
             delivery,
-            Settlement(codec, count=outcomes("settlement"), sold_after=self.metrics.sold_after_ms),
+            Settlement(codec, tally=outcomes("settlement"), sold_after=self.metrics.sold_after_ms),
         )
 
     def _intake(self, slips: Slips) -> DedupStage:

@@ -7,6 +7,7 @@ take ten times as long). One `Metrics` a worker, handed in; nothing registers it
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ class Metrics(Collector):
 
     def __init__(self) -> None:
         self._counts: dict[str, dict[Labels, float]] = {s.name: {} for s in CATALOGUE if s.kind == "counter"}
-        self._outcomes: dict[str, dict[tuple[str, str], int]] = {}
+        self._outcomes: dict[str, Counter[tuple[str, str]]] = {}
         self._histograms = {s.name: _Histogram(s.buckets) for s in CATALOGUE if s.kind == "histogram"}
         self._state: Callable[[], EngineState] | None = None
         self._suppliers: list[Callable[[], Iterable[Sample]]] = []
@@ -81,15 +82,9 @@ class Metrics(Collector):
         counts = self._counts[spec.name]
         counts[labels] = counts.get(labels, 0) + by
 
-    def outcomes(self, stage: str) -> Callable[[str, str], None]:
-        """Return `count(outcome, reason)` for a stage: what it decided about a lead that is no test."""
-        tally = self._outcomes.setdefault(stage, {})
-
-        def count(outcome: str, reason: str) -> None:
-            decided = (outcome, reason)
-            tally[decided] = tally.get(decided, 0) + 1
-
-        return count
+    def outcomes(self, stage: str) -> Counter[tuple[str, str]]:
+        """Return the tally of a stage by (outcome, reason): it adds what it decided about each lead that is no test."""
+        return self._outcomes.setdefault(stage, Counter())
 
     def _lead_counts(self) -> Iterator[tuple[Labels, float]]:
         """Yield the tallies of the stages with their labels, which are made here: each lead is counted five times."""

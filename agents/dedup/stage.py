@@ -6,6 +6,7 @@ cannot be decoded or judged claims nothing and fails alone, in `process`, so tha
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -24,10 +25,6 @@ from schemas.records import LeadReceived, LeadRejected, Slip
 from schemas.slip import Slips
 from schemas.topics import RECEIVED, REJECTED, UNIQUE
 from streams.stage import Batch, Epoch, Message, Stage
-
-
-def _silent(outcome: str, reason: str) -> None:
-    """Count nothing."""
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
@@ -60,7 +57,7 @@ class DedupStage(Stage):
         pauses: PauseView,
         claims: Claims,
         hashes: Hashes,
-        count: Callable[[str, str], None] = _silent,
+        tally: Counter[tuple[str, str]] | None = None,
         intake_paused: Callable[[], str | None] = lambda: None,
     ) -> None:
         """Put the parts together.
@@ -72,7 +69,7 @@ class DedupStage(Stage):
             pauses: suppliers and campaigns paused by hand.
             claims: who was seen before.
             hashes: the keyed hashes of slips and claims.
-            count: told of each outcome (unique, rejected) with its reason code, for metrics; test leads count nowhere.
+            tally: counts each outcome (unique, rejected) with its reason code, for metrics; test leads count nowhere.
             intake_paused: why no lead may be taken in on this machine now (its disk is full), or None.
         """
         self._codec = codec
@@ -81,7 +78,7 @@ class DedupStage(Stage):
         self._pauses = pauses
         self._claims = claims
         self._hashes = hashes
-        self._count = count
+        self._tally = Counter() if tally is None else tally
         self._intake_paused = intake_paused
         self._rules: Rules | None = None
         self._refused_version = 0
@@ -201,7 +198,7 @@ class DedupStage(Stage):
             sealed = self._slips.seal_body(slip, verdict.campaign.validator.body(verdict.values))
             epoch.emit(UNIQUE, sealed, verdict.lead_id)
             if not slip.test:
-                self._count("unique", "")
+                self._tally["unique", ""] += 1
 
     def _slip(self, received: Received, valid: Valid, rules: Rules, now_ms: int) -> Slip:
         lead, values = received.lead, valid.values
@@ -260,7 +257,7 @@ class DedupStage(Stage):
         )
         epoch.emit(REJECTED, self._codec.encode(record), refused.lead_id)
         if not record.test:
-            self._count("rejected", refused.reason)
+            self._tally["rejected", refused.reason] += 1
 
 
 def _note_earlier(prepared: Prepared, offset: int, before: Earlier) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from agents.delivery.desk import CapFill, Desk
@@ -18,10 +19,6 @@ from streams.stage import Batch, Epoch, Message, Stage
 from tables.entries import HORIZON_MS
 
 
-def _silent(outcome: str, reason: str) -> None:
-    """Count nothing."""
-
-
 class Delivery(Stage):
     """Sells or forwards each right, keeps the caps, remembers who got what, and announces who can buy.
 
@@ -30,7 +27,7 @@ class Delivery(Stage):
         status: the worker's view of all contracts' standing.
         topic_known: whether produce to a topic can work; answers without waiting.
         horizon_ms: how long entries are remembered; at least three times the longest `sell_within`.
-        count: told of each outcome (sold, forwarded, rerouted, unfilled) with its reason code, for metrics; test
+        tally: counts each outcome (sold, forwarded, rerouted, unfilled) with its reason code, for metrics; test
             leads count nowhere.
     """
 
@@ -46,10 +43,10 @@ class Delivery(Stage):
         topic_known: Callable[[str], bool],
         *,
         horizon_ms: int = HORIZON_MS,
-        count: Callable[[str, str], None] = _silent,
+        tally: Counter[tuple[str, str]] | None = None,
     ) -> None:
         self._codec = codec
-        self._office = Office(codec, slips, status, topic_known, horizon_ms, count)
+        self._office = Office(codec, slips, status, topic_known, horizon_ms, Counter() if tally is None else tally)
         self._desks: dict[int, Desk] = {}
         self._due_at: dict[int, int] = {}
 
@@ -96,7 +93,7 @@ class Delivery(Stage):
         fact = execute(will, epoch.now_ms)
         epoch.emit(UNFILLED, self._codec.encode(fact), fact.lead_id)
         if not fact.test:
-            self._office.count("unfilled", Reason.ERROR)
+            self._office.tally["unfilled", Reason.ERROR] += 1
         return True
 
     def _take(self, message: Message, turn: Turn) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -40,7 +41,7 @@ class Office:
     status: StatusView
     topic_known: Callable[[str], bool]
     horizon_ms: int
-    count: Callable[[str, str], None]
+    tally: Counter[tuple[str, str]]
 
 
 class Turn:
@@ -192,7 +193,8 @@ class Turn:
         fact = fact_of(head, candidate, sale, sale_number, trace, now_ms)
         self._epoch.emit(buyer_topic(buyer_id), lead, slip.lead_id)
         self._epoch.emit(SOLD, self._office.codec.encode(fact), slip.lead_id)
-        self._count(slip, "sold", "")
+        if not slip.test:
+            self._office.tally["sold", ""] += 1
 
     def _onward(
         self,
@@ -225,7 +227,7 @@ class Turn:
     def _count(self, slip: Slip, outcome: str, reason: str) -> None:
         """Count what was decided; a test lead counts nowhere."""
         if not slip.test:
-            self._office.count(outcome, reason)
+            self._office.tally[outcome, reason] += 1
 
     # --- the buyers' topics and standing ---------------------------------------------------------------------------
 

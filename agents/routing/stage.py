@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from agents.routing.credits import Credits
@@ -21,10 +22,6 @@ from tables.expiry import expire
 from tables.routed import HORIZON_MS, routed_at
 
 
-def _silent(outcome: str, reason: str) -> None:
-    """Count nothing."""
-
-
 class Routing(Stage):
     """Routes each lead once, by the plan that this worker knows.
 
@@ -33,7 +30,7 @@ class Routing(Stage):
         plan: the plan in force as this worker knows it, None before the first.
         status: the worker's view of all contracts' standing.
         horizon_ms: how long it is remembered that a lead was routed; as far as leads can be replayed.
-        count: told of each outcome (offered, repeat, rerouted, unfilled) with its reason code, for metrics.
+        tally: counts each outcome (offered, repeat, rerouted, unfilled) with its reason code, for metrics.
     """
 
     name = "routing"
@@ -48,12 +45,12 @@ class Routing(Stage):
         status: StatusView,
         *,
         horizon_ms: int = HORIZON_MS,
-        count: Callable[[str, str], None] = _silent,
+        tally: Counter[tuple[str, str]] | None = None,
     ) -> None:
         self._codec = codec
         self._plan = plan
         self._horizon_ms = horizon_ms
-        self._office = Office(codec, slips, status, count)
+        self._office = Office(codec, slips, status, Counter() if tally is None else tally)
         self._markets: tuple[CompiledPlan, dict[str, Market]] | None = None
         self._credits: dict[int, Credits] = {}
         self._expires_at: dict[int, int] = {}
@@ -111,7 +108,7 @@ class Routing(Stage):
         fact = execute(will, epoch.now_ms)
         epoch.emit(UNFILLED, self._codec.encode(fact), fact.lead_id)
         if not fact.test:
-            self._office.count("unfilled", Reason.ERROR)
+            self._office.tally["unfilled", Reason.ERROR] += 1
         return True
 
     def _current(self) -> tuple[CompiledPlan, dict[str, Market]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ class Office:
     codec: Codec
     slips: Slips
     status: StatusView
-    count: Callable[[str, str], None]
+    tally: Counter[tuple[str, str]]
 
 
 class Turn:
@@ -84,7 +85,8 @@ class Turn:
         for right, index, route in zip(rights, picks.picked, routes, strict=False):
             offer = self._office.slips.seal_offer(scored, right, route, 0, field.skipped)
             self._epoch.emit(OFFERS, offer, candidates[index].buyer_id, headers=((HEADER, will_of(slip, right)),))
-            self._count(slip, "offered", "")
+            if not slip.test:
+                self._office.tally["offered", ""] += 1
         for right in rights[len(routes) :]:
             reason = reason_without_pick(field) if fresh or market is None else Reason.STALE
             self._unfilled(slip, right, reason, field.skipped)
@@ -168,7 +170,7 @@ class Turn:
     def _count(self, slip: Slip, outcome: str, reason: str) -> None:
         """Count what was decided; a test lead counts nowhere."""
         if not slip.test:
-            self._office.count(outcome, reason)
+            self._office.tally[outcome, reason] += 1
 
 
 _NOBODY: Final = Field(Lineup(()), Pool(()), (), 0, 0)

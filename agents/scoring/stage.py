@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 from agents.scoring.score import Scores
 from agents.views import PlanView
@@ -13,21 +14,17 @@ from schemas.topics import SCORED, UNIQUE
 from streams.stage import Batch, Epoch, Message, Stage
 
 
-def _silent(outcome: str, reason: str) -> None:
-    """Count nothing."""
-
-
 class ScoringStage(Stage):
     """Scoring. Waits while no plan is in force, and for a plan that intake has seen and this worker has not."""
 
     name = "scoring"
     sources = (UNIQUE,)
 
-    def __init__(self, slips: Slips, plans: PlanView, count: Callable[[str, str], None] = _silent) -> None:
-        """Put the parts together; `count` is told of each lead that is no test (scored, ""), for metrics."""
+    def __init__(self, slips: Slips, plans: PlanView, tally: Counter[tuple[str, str]] | None = None) -> None:
+        """Put the parts together; `tally` counts each lead that is no test (scored, ""), for metrics."""
         self._slips = slips
         self._plans = plans
-        self._count = count
+        self._tally = Counter() if tally is None else tally
         self._scores: Scores | None = None
         #: What the last `prepare` opened, by partition and offset: one batch a partition, replaced by the next.
         self._opened: dict[int, dict[int, Unique | Exception]] = {}
@@ -62,7 +59,7 @@ class ScoringStage(Stage):
             score = scores.of(slip)
             epoch.emit(SCORED, seal(one, score), slip.lead_id, partition=batch.partition)
             if not slip.test:
-                self._count("scored", "")
+                self._tally["scored", ""] += 1
 
     def forget(self, partition: int) -> None:
         """See `Stage.forget`."""

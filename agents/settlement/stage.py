@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from agents.settlement.settle import settle
@@ -10,10 +11,6 @@ from schemas.errors import Undecodable
 from schemas.records import LeadClosed, LeadSold, OpenLead, RightUnfilled
 from schemas.topics import CLOSED, SOLD, UNFILLED
 from streams.stage import Batch, Epoch, Stage
-
-
-def _silent(outcome: str, reason: str) -> None:
-    """Count nothing."""
 
 
 def _untimed(took_ms: int) -> None:
@@ -25,7 +22,7 @@ class Settlement(Stage):
 
     Args:
         codec: how records are read and written.
-        count: told of each closed lead (sold, unsold) with its reason code, for metrics; test leads count nowhere.
+        tally: counts each closed lead (sold, unsold) with its reason code, for metrics; test leads count nowhere.
         sold_after: told of each sale how many ms passed since the lead was received, for metrics.
     """
 
@@ -37,11 +34,11 @@ class Settlement(Stage):
         self,
         codec: Codec,
         *,
-        count: Callable[[str, str], None] = _silent,
+        tally: Counter[tuple[str, str]] | None = None,
         sold_after: Callable[[int], None] = _untimed,
     ) -> None:
         self._codec = codec
-        self._count = count
+        self._tally = Counter() if tally is None else tally
         self._sold_after = sold_after
 
     def process(self, batch: Batch, epoch: Epoch) -> None:
@@ -67,4 +64,4 @@ class Settlement(Stage):
     def _close(self, lead: LeadClosed, epoch: Epoch) -> None:
         epoch.emit(CLOSED, self._codec.encode(lead), lead.lead_id)
         if not lead.test:
-            self._count("sold" if lead.sold else "unsold", lead.reason)
+            self._tally["sold" if lead.sold else "unsold", lead.reason] += 1

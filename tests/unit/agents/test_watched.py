@@ -70,14 +70,10 @@ def test_fill_is_known_again_after_a_restore_and_gone_with_the_partition() -> No
 @pytest.mark.parametrize("test", [False, True])
 def test_a_test_lead_counts_nowhere(test: bool) -> None:
     counted: Counter[tuple[str, str]] = Counter()
-
-    def count(outcome: str, reason: str) -> None:
-        counted[outcome, reason] += 1
-
     pipeline = started(market(SELLER, Seller("b", tests=True), rights=3))
-    pipeline.routing = Routing(CODEC, SLIPS, lambda: pipeline.plan, pipeline.view, count=count)
-    pipeline.delivery = Delivery(CODEC, SLIPS, pipeline.view, lambda topic: True, count=count)
-    pipeline.settlement = Settlement(CODEC, count=count)
+    pipeline.routing = Routing(CODEC, SLIPS, lambda: pipeline.plan, pipeline.view, tally=counted)
+    pipeline.delivery = Delivery(CODEC, SLIPS, pipeline.view, lambda topic: True, tally=counted)
+    pipeline.settlement = Settlement(CODEC, tally=counted)
     pipeline.send(1, test=test)
     pipeline.drain()
     assert len(pipeline.buyers()) == 2

@@ -61,10 +61,9 @@ def test_labels_are_closed_or_numbers_or_ids_of_the_plan() -> None:
 
 def test_outcomes_of_a_stage_are_counted_in_peoples_words() -> None:
     metrics = Metrics()
-    count = metrics.outcomes("routing")
-    for _ in range(3):
-        count("offered", "")
-    count("unfilled", Reason.ALL_CAPPED)
+    tally = metrics.outcomes("routing")
+    tally["offered", ""] += 3
+    tally["unfilled", Reason.ALL_CAPPED] += 1
     found = shown(metrics)
     assert found["leadflow_leads_total", ("routed", "", "routing")] == 3
     assert found["leadflow_leads_total", ("no_buyer", "ALL_CAPPED", "routing")] == 1
@@ -73,8 +72,8 @@ def test_outcomes_of_a_stage_are_counted_in_peoples_words() -> None:
 def test_a_value_outside_of_a_closed_set_is_other_and_never_shown() -> None:
     metrics = Metrics()
     for odd in ("Jo Doe", "jo@example.com"):
-        metrics.outcomes("dedup")("rejected", odd)
-        metrics.outcomes("dedup")(odd, "")
+        metrics.outcomes("dedup")["rejected", odd] += 1
+        metrics.outcomes("dedup")[odd, ""] += 1
     found = shown(metrics)
     assert found["leadflow_leads_total", ("rejected", "other", "dedup")] == 2
     assert found["leadflow_leads_total", ("other", "", "dedup")] == 2
@@ -174,7 +173,7 @@ def test_further_gauges_are_supplied_at_the_scrape() -> None:
 
 def test_two_workers_in_one_process_share_nothing() -> None:
     one, two = Metrics(), Metrics()
-    one.outcomes("dedup")("unique", "")
+    one.outcomes("dedup")["unique", ""] += 1
     assert ("leadflow_leads_total", ("unique", "", "dedup")) not in shown(two)
     assert isinstance(one.registry, CollectorRegistry)
     assert one.registry is not two.registry
