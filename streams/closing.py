@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from schemas.errors import EpochLost, NeedsPerson, Unavailable
 from schemas.records import Position, Record
-from streams.client import Client, Output, Place
+from streams.client import Client
 from streams.clock import Clock
 from streams.cpu import Cpu
 from streams.dead_letters import dead_letter, dead_topic
@@ -20,9 +20,6 @@ from streams.stage import Batch, Message, Stage, TopicPartition
 
 log = logging.getLogger(__name__)
 Encode = Callable[[Record], bytes]
-#: Records of an epoch as they were appended, by partition, in order: the first one's and the last one's offset, and
-#: what was emitted.
-Appended = Mapping[Place, tuple[int, int, Sequence[Output]]]
 
 
 class Closer:
@@ -38,8 +35,13 @@ class Closer:
         confirm_clock: Callable[[], None],
         running: Callable[[], Sequence[Lane]],
         cpu: Cpu,
+        sources: Collection[str],
     ) -> None:
-        """Put the parts together; `confirm_clock` raises when nothing may be committed for the clock's sake."""
+        """Put the parts together; `confirm_clock` raises when nothing may be committed for the clock's sake.
+
+        `sources` are the topics of the stages, of which it is to be told where records were appended.
+        """
+        self._sources = frozenset(sources)
         self._running = running
         self._confirm_clock = confirm_clock
         self._cpu = cpu
@@ -119,17 +121,15 @@ class Closer:
         records, outputs = (epoch.processed, epoch.processed - epoch.records), len(epoch.outputs)
         self._on_event(EpochCommitted(*records, outputs, self.last_ms, slow, self._cpu.take()))
 
-    def send_round(self, epoch: OpenEpoch, told: Container[str]) -> Appended:
-        """Put what was emitted into the transaction, which begins with the first round.
+    def send_round(self, epoch: OpenEpoch) -> None:
+        """Put what was emitted into the transaction, which begins with the first round; see `OpenEpoch.appended`.
 
-        Returns the records of the topics in `told`, by partition, with their offsets. A failure is kept in the epoch;
-        the transaction is then open until `abort`.
+        A failure is kept in the epoch; the transaction is then open until `abort`.
         """
         try:
-            return self._send(epoch, told)
+            self._send(epoch)
         except (EpochLost, Unavailable) as error:
             epoch.fail(Failure(EpochLost(str(error))))
-            return {}
         except NeedsPerson:
             self.abort(epoch)
             raise
@@ -143,16 +143,18 @@ class Closer:
         if epoch.begun:
             self._client.abort()
 
-    def _send(self, epoch: OpenEpoch, told: Container[str] = ()) -> Appended:
-        """Put what was emitted into the transaction. A partition whose offsets are not told is left out."""
+    def _send(self, epoch: OpenEpoch) -> None:
+        """Put what was emitted into the transaction, and note where stages' sources were appended to, if it is told."""
+        epoch.appended = {}
         if not epoch.sent:
             self._begin(epoch)
         outputs, epoch.produced = epoch.unsent(), len(epoch.outputs)
-        placed = self._client.produce(outputs, told)
+        placed = self._client.produce(outputs, self._sources)
         epoch.written.update(placed)
         offsets = self._client.flush()
+        epoch.left_behind.update(placed.keys() - offsets.keys())
         epoch.last_appended.update({place: last for place, (_, last) in offsets.items()})
-        return {place: (*ends, placed[place]) for place, ends in offsets.items()}
+        epoch.appended = {place: (*ends, placed[place]) for place, ends in offsets.items()}
 
     def _begin(self, epoch: OpenEpoch) -> None:
         self._ends = self._changelog_ends()

@@ -101,7 +101,9 @@ class Engine:
         self._cpu = Cpu()
         self._opener = Opener(client, stages, clock, options, *parts, on_event, self._mark, self._cpu)
         confirm, running = self._checks.confirm_clock, lambda: self._assignment.running
-        self._closer = Closer(client, codec.encode, clock, options, on_event, confirm, running, self._cpu)
+        self._closer = Closer(
+            client, codec.encode, clock, options, on_event, confirm, running, self._cpu, self._stage_of
+        )
         own = (self._assignment, self._intake, self._opener, self._closer, self._cpu)
         self._rounds = Rounds(stages, *own, options, self._mark)
         self._epoch: OpenEpoch | None = None
@@ -311,7 +313,7 @@ class Engine:
                 self._suspects.committed(partition, offset)
             if self._crash_file is not None:
                 self._crash_file.committed(partition, offset)
-        self._rounds.committed(epoch)
+        self._rounds.committed(epoch, self._clock.monotonic_ms())
         for batch in (*epoch.batches, *epoch.handed_over):
             self._dead[batch.topic].committed(batch.partition, len(batch.messages))
         self._rests.through({lane.stage.name for lane in epoch.lanes})

@@ -6,7 +6,7 @@ stages of the same worker begins the transaction (`streams.rounds`); otherwise t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.errors import Fenced, NeedsPerson, Poison, StateInDoubt
@@ -18,6 +18,10 @@ from streams.stores import StoreTable
 
 #: Errors that end the process, wherever they come from: never judged, never blamed on a record.
 ENDS_PROCESS = (StateInDoubt, Fenced, NeedsPerson)
+
+#: Records of an epoch as they were appended, by partition, in order: the first one's and the last one's offset, and
+#: what was emitted.
+Appended = Mapping[Place, tuple[int, int, Sequence[Output]]]
 
 _NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
 
@@ -95,10 +99,15 @@ class OpenEpoch:
     #: The partitions to which the transaction has written, and the last offset where it was told.
     written: set[Place] = field(default_factory=set)
     last_appended: dict[Place, int] = field(default_factory=dict)
-    #: Batches of later rounds (`streams.rounds`), and partitions whose records wait for their consumer.
+    #: What the last flush put into the transaction, where it was told.
+    appended: Appended = field(default_factory=dict)
+    #: What it wrote for its own worker (`streams.rounds`): batches of later rounds, batches for the next epochs, where
+    #: both end by partition, and partitions whose records wait for their consumer.
     handed_over: list[Batch] = field(default_factory=list)
-    rounds: int = 1
+    kept: list[Batch] = field(default_factory=list)
+    ends: dict[Place, int] = field(default_factory=dict)
     left_behind: set[Place] = field(default_factory=set)
+    rounds: int = 1
     #: How many of `outputs` the transaction holds already.
     produced: int = 0
     failure: Failure | None = None

@@ -56,6 +56,18 @@ class Intake:
             fetched[key] = at
         return queued, came
 
+    def put(self, batch: Batch) -> None:
+        """Queue records of our own that stand at the next offset of their partition: they need not be fetched."""
+        key = (batch.topic, batch.partition)
+        queue = self._queues.get(key)
+        if queue is not None:
+            queue.extend(batch.messages)
+            self._fetched[key] = batch.messages[-1].offset + 1
+
+    def next_of(self, key: _Key) -> int:
+        """Return the offset from which on nothing of a running partition has been queued."""
+        return self._fetched[key]
+
     def skip(self, key: _Key, offset: int) -> None:
         """Take nothing below `offset` of a partition any more; nothing of it waits."""
         if key in self._fetched:

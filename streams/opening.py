@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from schemas.errors import NeedsPerson, Poison, Unavailable
+from schemas.errors import EpochLost, NeedsPerson, Poison, Unavailable
 from streams.assignment import Assignment
+from streams.bypass import Bypass
 from streams.client import Client, GroupMetadata, OffsetGone
 from streams.clock import Clock
 from streams.cpu import FETCHING, Cpu
@@ -105,6 +106,9 @@ class Opener:
         self._rests = rests
         self._on_event = on_event
         self._pauses = Pauses(client)
+        #: Partitions of which nothing is fetched, because all of it is known.
+        self.bypass = Bypass(options.bypass_records_min)
+        self._were_bypassed: set[TopicPartition] = set()
         self.size = EpochSize(options.epoch_records_max, options.epoch_slow_ms)
         self._backlog = Backlog(stages, options.backlog_epochs * options.epoch_records_max)
         self._timed = {stage.name for stage in stages if has_timers(stage)}
@@ -123,6 +127,8 @@ class Opener:
     def started(self, lane: Lane) -> None:
         """A lane begins to run: the client has it unpaused."""
         self._pauses.started(lane.sources)
+        self.bypass.end(lane.sources)
+        self._were_bypassed.difference_update(lane.sources)
 
     # --- who may run ----------------------------------------------------------------------------------------
 
@@ -135,8 +141,19 @@ class Opener:
             self._weigh_at_ms = now + _WEIGH_EVERY_MS
             held = self._backlog.held(self._waiting(idle), now)
         self._idle, self.held = idle, held
-        if idle or held or self._suspects or self._pauses:
-            self._pauses.set(self._overfull(), self._assignment.lane_of)
+        if idle or held or self._suspects or self._pauses or self.bypass:
+            self._pauses.set(self._overfull() | self._bypassed(now), self._assignment.lane_of)
+
+    def _bypassed(self, now_ms: int) -> set[TopicPartition]:
+        """Return the partitions bypassed now; of those that no longer are, what is known is not fetched any more."""
+        lanes, before = self._assignment.lane_of, self._were_bypassed
+        self._were_bypassed = now = {TopicPartition(*place) for place in self.bypass.at(now_ms, lanes)}
+        if ended := [source for source in before if source not in now and source in lanes]:
+            try:
+                self._client.seek({source: self._intake.next_of(source) for source in ended})
+            except EpochLost as lost:  # the revoke is on its way; what is fetched again is not taken again
+                log.info("going on without a seek: %s", lost)
+        return now
 
     def _overfull(self) -> set[TopicPartition]:
         """Return the partitions to pause: those that may not run, once an epoch's worth of their stage waits here.
@@ -157,7 +174,8 @@ class Opener:
 
     def _waiting(self, idle: set[str]) -> dict[str, int]:
         """Return how many records wait for each stage that is not idle."""
-        self.lag = lag = self._client.waiting(self._assignment.lane_of)
+        lanes = self._assignment.lane_of
+        self.lag = lag = self._client.waiting(source for source in lanes if source not in self.bypass)
         waiting: dict[str, int] = {}
         for lane in self._assignment.running:
             name = lane.stage.name
@@ -215,7 +233,11 @@ class Opener:
         which librdkafka answers with a wait of 20 ms (engine.md, section 5).
         """
         lanes = self._assignment.lane_of
-        self._own = {place for place in written if place in lanes and self._may_take_alone(TopicPartition(*place))}
+        self._own = {
+            place
+            for place in written
+            if place in lanes and place not in self.bypass and self._may_take_alone(TopicPartition(*place))
+        }
 
     def _fetch_own(self, room: int) -> int:
         """Fetch until something came from each partition awaited, or the time for it is over; return how much came."""

@@ -26,6 +26,9 @@ class EngineOptions:
     #: 0 = never. A backlog gains nothing by it, and each offset has to be told; but once what a second brings waits at
     #: all hops, an epoch holds several hundred records, and only this leads out of it.
     handed_over_records_max: int = 1500
+    #: A partition to which each epoch writes so many records and more is not fetched (`streams.bypass`): the calls that
+    #: pause it and go on later cost as much as fetching some.
+    bypass_records_min: int = 16
     #: An upstream stage rests while a downstream one has more than this many full epochs waiting.
     backlog_epochs: int = 2
     #: A `prepare` that takes longer is reported; the stage's own clients must have shorter time-outs.

@@ -13,13 +13,14 @@ Decision 0011.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count, repeat
 
 from streams.assignment import Assignment
 from streams.client import Output, Place
-from streams.closing import Appended, Closer
+from streams.closing import Closer
 from streams.cpu import COMMITTING, Cpu
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
 from streams.intake import Intake
@@ -58,6 +59,8 @@ class Rounds:
         self._closer = closer
         self._cpu = cpu
         self._records_max = options.handed_over_records_max
+        #: Of a partition of which more wait, further ones stay with the consumer, which can rest.
+        self._kept_max = options.epoch_records_max
         #: What is left of the time of an epoch must do for its end.
         self._open_ms_max = options.epoch_slow_ms // 4
         #: Sources of the stages that can take records inside a transaction.
@@ -71,10 +74,10 @@ class Rounds:
         Empty: nothing can be handed over, or the epoch has failed.
         """
         self._mark(())
-        appended = self._cpu.of(COMMITTING, partial(self._closer.send_round, epoch, self._takers))
+        self._cpu.of(COMMITTING, partial(self._closer.send_round, epoch))
         self._mark(epoch.taken)
         epoch.rounds += 1
-        batches = self._following(epoch, appended) if self._in_time(epoch) else []
+        batches = self._following(epoch, self._in_time(epoch))
         epoch.handed_over += batches
         self._opener.let_in(epoch, batches)
         self._prepare(epoch, batches)
@@ -111,18 +114,25 @@ class Rounds:
     def _in_time(self, epoch: OpenEpoch) -> bool:
         return self._closer.open_ms(epoch) < self._open_ms_max
 
-    def _following(self, epoch: OpenEpoch, appended: Appended) -> list[Batch]:
-        """Return what can be handed over of the records just appended, one batch a partition; may be empty."""
-        offsets, may_run = epoch.offsets(), self._opener.may_run()
+    def _following(self, epoch: OpenEpoch, in_time: bool) -> list[Batch]:
+        """Sort what was just appended: handed over now (returned, a batch a partition), kept, or left behind."""
+        may_run = self._opener.may_run() if in_time else ()
+        kept = {batch[:2] for batch in epoch.kept}
         found: list[Batch] = []
-        for place, (first, last, outputs) in appended.items():
+        for place, (first, last, outputs) in epoch.appended.items():
             partition = TopicPartition(*place)
             lane = self._assignment.lane_of.get(partition)
-            if lane is None or lane.fresh or lane.stage.name not in may_run or place in epoch.left_behind:
+            if lane is None or place in epoch.left_behind:
                 continue
-            if self._follows(place, offsets.get(partition, lane.next[partition]), (first, last), len(outputs)):
-                found.append(Batch(*place, _messages(place, first, outputs, epoch.now_ms)))
-        epoch.left_behind.update(appended.keys() - {batch[:2] for batch in found})
+            waiting = self._intake.count(partition)
+            at = epoch.ends.get(place, self._intake.next_of(place))
+            if waiting > self._kept_max or not self._follows(place, at, (first, last), len(outputs)):
+                epoch.left_behind.add(place)
+                continue
+            batch = Batch(*place, _messages(place, first, outputs, epoch.now_ms))
+            epoch.ends[place] = last + 1
+            at_once = lane.stage.name in may_run and place[0] in self._takers and not lane.fresh
+            (found if at_once and not waiting and place not in kept else epoch.kept).append(batch)
         return found
 
     def _follows(self, place: Place, at: int, ends: tuple[int, int], count: int) -> bool:
@@ -134,17 +144,30 @@ class Rounds:
         own_end_between = first == at + 1 and self._last.get(place) == at - 1
         return (first == at or own_end_between) and last - first == count - 1
 
-    def committed(self, epoch: OpenEpoch) -> None:
-        """Remember where our records end now; the consumer's copies of what was handed over are not taken again."""
+    def committed(self, epoch: OpenEpoch, now_ms: int) -> None:
+        """Remember where our records end now; copies of what is known already are not taken from the consumer.
+
+        Args:
+            epoch: was committed.
+            now_ms: monotonic.
+        """
+        self._following(epoch, in_time=False)
+        counts: Counter[Place] = Counter()
         for batch in epoch.handed_over:
             self._intake.skip((batch.topic, batch.partition), batch.messages[-1].offset + 1)
+            counts[batch.topic, batch.partition] += len(batch.messages)
+        for batch in epoch.kept:
+            self._intake.put(batch)
+            counts[batch.topic, batch.partition] += len(batch.messages)
         for place in epoch.written:
             self._last.pop(place, None)
         self._last.update(epoch.last_appended)
+        self._opener.bypass.committed(counts, epoch.left_behind, now_ms)
         self._plain = max(0, self._plain - 1)
 
     def undone(self, epoch: OpenEpoch) -> None:
         """Do without for a while after an epoch that failed in a later round."""
+        self._opener.bypass.end_all()
         if epoch.handed_over:
             self.rest(PLAIN_EPOCHS)
 

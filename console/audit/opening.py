@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from console.audit.cases import Sent, Sold
 from schemas.avro_files import self_contained
 from schemas.codec import FRAME_BYTES, TYPES, Codec, own_reader
@@ -29,7 +27,7 @@ class Opened(NamedTuple):
     body: bytes
 
 
-class OpenedOffer(Struct, frozen=True, gc=False):
+class OpenedOffer(NamedTuple):
     """An Offer without its person."""
 
     slip: Slip

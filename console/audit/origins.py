@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from console.audit.cases import Flow, Origin, Received
 from console.audit.findings import Finding, Place, Rule
 from schemas.topics import RECEIVED
 
 
-class End(Struct, frozen=True, gc=False):
+class End(NamedTuple):
     """How a received record ended; `flow` is the passage of a lead that is unique."""
 
     at: Place

@@ -150,6 +150,7 @@ class Process:
             rest_ms_max=400,
             check_every_ms=1_000,
             handed_over_records_max=setup.handed_over_records_max,
+            bypass_records_min=1,
         )
         self.engine = Engine(
             self.client,

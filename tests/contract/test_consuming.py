@@ -61,6 +61,22 @@ def test_seek_returns_records_again(seam: Seam) -> None:
     assert [m.value for m in seam.take(client, 2)] == [b"b", b"c"]
 
 
+def test_a_paused_partition_goes_on_where_it_was_sent_meanwhile(seam: Seam) -> None:
+    """As behind a bypass: what lies between is not returned, what comes later is, and other partitions never stop."""
+    client = seam.client()
+    seam.join_at_start(client)
+    for turn in range(3):
+        seam.send("in", b"%d" % turn)
+        assert [m.value for m in seam.take(client, 1)] == [b"%d" % turn]
+        client.pause([IN_0])
+        seam.send("in", *[b"known"] * 50)
+        seam.send("in", b"other", partition=1)
+        assert [m.value for m in seam.take(client, 1)] == [b"other"]
+        client.seek({IN_0: (turn + 1) * 51})
+        client.resume([IN_0])
+        assert seam.take(client, 0) == []
+
+
 def test_only_committed_records_come_and_open_ones_hold_up_what_is_behind(seam: Seam) -> None:
     client, other = seam.client(), seam.client("other")
     seam.join_at_start(client)
