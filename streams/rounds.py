@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count, repeat
 
+from schemas.errors import NeedsPerson
 from streams.assignment import Assignment
 from streams.client import Output, Place
 from streams.closing import Closer
@@ -90,7 +91,9 @@ class Rounds:
         for stage, own in by_stage.items():
             try:
                 self._cpu.of(stage.name, partial(stage.prepare, own))
-            except ENDS_PROCESS:
+            except ENDS_PROCESS as error:
+                if isinstance(error, NeedsPerson):  # nobody starts it again: readers would wait for the time-out
+                    self._closer.abort(epoch)
                 raise
             except Exception as error:
                 epoch.fail(Failure(error, tuple(self._lane(batch[:2]) for batch in own), tuple(own)))

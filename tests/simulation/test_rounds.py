@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,22 @@ def test_a_stage_that_needs_a_person_leaves_no_open_transaction() -> None:
         worker.run()
     log = world.broker.log(A)
     assert log.end > 0, "the first round had written"
+    assert log.last_stable == log.end
+
+
+def test_one_that_needs_a_person_to_prepare_leaves_none_either() -> None:
+    class Halting(Counting):
+        def prepare(self, batches: Sequence[Batch]) -> None:
+            raise NeedsPerson("look at this")
+
+    world = World(partitions=1)
+    worker = world.worker(stages=[Feeding(), Halting()])
+    world.settle(worker)
+    world.send("raw", "k")
+    with pytest.raises(NeedsPerson):
+        worker.run()
+    log = world.broker.log(A)
+    assert log.end > 0
     assert log.last_stable == log.end
 
 
