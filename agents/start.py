@@ -5,6 +5,7 @@ Only what the taking needs is imported here; the parts and Faust take four times
 
 from __future__ import annotations
 
+import gc
 import os
 
 from config.kafka import KafkaSettings
@@ -42,6 +43,7 @@ def main(name: str) -> int:
     settings.need(*NEEDED)
     configure_logs(settings.log_level)
     taking = NameTaking(kafka_settings(settings))
+    gc.disable()  # what is loaded stays; looking for cycles in it took a tenth of the loading. `run` turns it on
     from agents.worker import make_app, run
 
     return run(make_app(settings, taking))

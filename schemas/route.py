@@ -6,6 +6,7 @@ A route holds up to fifty candidates, and an owner looks at one or two of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Final, overload
 
 from schemas.codec import own_reader, own_writer
@@ -45,6 +46,8 @@ class Route(Sequence[Candidate]):
     def __getitem__(self, index: slice) -> tuple[Candidate, ...]: ...
     def __getitem__(self, index: int | slice) -> Candidate | tuple[Candidate, ...]:
         """Return one candidate, having read those before it; or some, having read all."""
+        if index == 0 and self._seen:  # most often
+            return self._seen[0]
         if isinstance(index, slice):
             return tuple(self)[index]
         wanted = index + self._count if index < 0 else index
@@ -88,7 +91,7 @@ class Pool:
     def route(self, order: Sequence[int]) -> Route:
         """Return the route of these candidates, named by their places in the pool; at least one."""
         written, first = self._written, order[0]
-        block = b"".join(map(written.__getitem__, order))
+        block = b"".join(itemgetter(*order)(written)) if len(order) > 1 else written[first]
         head = write_count(len(order)) + write_length(len(block))
         known = (len(order), self.candidates[first], len(head) + len(written[first]))
         return Route(b"".join((head, block, b"\0")), known)

@@ -104,8 +104,9 @@ class Market:
         self._candidates: dict[tuple[str, int, str], Candidate] = {}
         self._lineups: dict[tuple[str, ...], Lineup] = {}
         self._met: dict[int, Lineup] = {}
-        #: The fields of this moment: of what the view knew when, and of one time.
+        #: The fields of this moment, and the skips in them: of what the view knew when, and of one time.
         self._fields: dict[Lineup, Field] = {}
+        self._skips: dict[str, Step] = {}
         self._moment: tuple[StatusView | None, int, int] = (None, -1, -1)
 
     def field(self, slip: Slip, grade: str, view: StatusView, now_ms: int) -> Field:
@@ -116,12 +117,30 @@ class Market:
             return self._field_of_test(accepting, view, now_ms)
         if self._moment != (view, view.changes, now_ms):
             self._fields.clear()
+            self._skips.clear()
             self._moment = (view, view.changes, now_ms)
         lineup = self._lineup_of(accepting)
         field = self._fields.get(lineup)
         if field is None:
-            field = self._fields[lineup] = _field_of(lineup, view, now_ms)
+            field = self._fields[lineup] = self._field_of(lineup, view, now_ms)
         return self._priced(field, accepting, values, grade) if lineup.varying else field
+
+    def _field_of(self, lineup: Lineup, view: StatusView, now_ms: int) -> Field:
+        """Return the field of all leads of this moment that the same contracts accept; prices that vary are open."""
+        skips = self._skips
+        closed = []
+        for contract_id in view.maybe_closed(lineup.ids):
+            if contract_id not in skips:
+                status = view.closing(contract_id, now_ms)
+                if status is None:
+                    continue
+                skips[contract_id] = skip_step(status, now_ms)
+            closed.append(contract_id)
+        if not closed:
+            return Field(lineup, lineup.pool, (), len(lineup.ids), lineup.value_minor)
+        opened = lineup.without(frozenset(closed))
+        steps = _bounded([skips[contract_id] for contract_id in closed])
+        return Field(opened, opened.pool, steps, len(lineup.ids), lineup.value_minor)
 
     def _field_of_test(self, accepting: Contracts, view: StatusView, now_ms: int) -> Field:
         """Return who may be asked for a test lead: only who accepts tests, at price 0, whatever its caps."""
@@ -177,20 +196,6 @@ def markets_of(plan: CompiledPlan) -> dict[str, Market]:
     """Return the markets of a plan by campaign id."""
     tests_taken_by = frozenset(buyer.id for buyer in plan.plan.buyers if buyer.tests)
     return {campaign_id: Market(campaign, tests_taken_by) for campaign_id, campaign in plan.campaigns.items()}
-
-
-def _field_of(lineup: Lineup, view: StatusView, now_ms: int) -> Field:
-    """Return the field of all leads of one moment that the same contracts accept; prices that vary are open."""
-    closing = [
-        status
-        for contract_id in view.maybe_closed(lineup.ids)
-        if (status := view.closing(contract_id, now_ms)) is not None
-    ]
-    if not closing:
-        return Field(lineup, lineup.pool, (), len(lineup.ids), lineup.value_minor)
-    opened = lineup.without(frozenset([status.contract_id for status in closing]))
-    steps = _bounded([skip_step(status, now_ms) for status in closing])
-    return Field(opened, opened.pool, steps, len(lineup.ids), lineup.value_minor)
 
 
 def _only_candidate(contract: CompiledContract) -> Candidate | None:

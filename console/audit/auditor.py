@@ -21,6 +21,7 @@ from console.audit import cases
 from console.audit.cases import Delivered, Extra, Flow, Offered, Origin, Received, Rerouted
 from console.audit.docket import HOUR_MS, Docket, place_of
 from console.audit.findings import Finding, Place, Rule
+from console.audit.intake import values_of
 from console.audit.judging import Law
 from console.audit.opening import Opened, Openings
 from console.audit.origins import End, Origins
@@ -230,7 +231,7 @@ class Auditor:
             case.extras.append(Extra(place_of(message), "a further unique record"))
             return
         flow.unique = place_of(message)
-        flow.lead = self._openings.lead_of(body)
+        flow.values = values_of(self._openings.lead_of(body))
         self._docket.on_time(message, slip.unique_at, "intake of lead", slip.lead_id)
         self._end((slip.received_partition, slip.received_offset), "unique", flow, message)
         self._docket.settle(case)

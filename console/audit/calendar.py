@@ -6,7 +6,6 @@ at the first instant of its date; weeks and months begin with days.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -48,9 +47,14 @@ def _windows(quarter: int, zone_name: str, week_starts: int) -> Starts:
     return Starts(1000 * _hour(second, zone), *days)
 
 
-def is_open(at_ms: int, zone: str, spans: Sequence[Sequence[int]]) -> bool:
+def is_open(at_ms: int, zone: str, spans: tuple[tuple[int, ...], ...]) -> bool:
     """Whether the wall clock shows a minute of one of the spans [weekday, from minute, to minute)."""
-    wall = datetime.fromtimestamp(at_ms // 1000, zone_of(zone))
+    return _is_open(at_ms // 60_000, zone, spans)
+
+
+@lru_cache(maxsize=16_384)
+def _is_open(epoch_minute: int, zone: str, spans: tuple[tuple[int, ...], ...]) -> bool:
+    wall = datetime.fromtimestamp(epoch_minute * 60, zone_of(zone))  # no offset of today has seconds
     minute = 60 * wall.hour + wall.minute
     return any(day == wall.weekday() and start <= minute < end for day, start, end in spans)
 

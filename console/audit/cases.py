@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from console.audit.findings import Place
 from schemas.records import (
     Candidate,
-    Lead,
     LeadClosed,
     LeadSold,
     Right,
@@ -37,7 +38,7 @@ class Sent(NamedTuple):
     test: bool
 
 
-class Received(NamedTuple):
+class Received(Struct, frozen=True, gc=False):
     """A received record; `sent` is None when it cannot be read. `at_ms`: the broker's time."""
 
     at: Place
@@ -63,7 +64,7 @@ class Standing(NamedTuple):
     pauses: Mapping[str, int]
 
 
-class Offered(NamedTuple):
+class Offered(Struct, frozen=True, gc=False):
     """A right that waits at a buyer's owner."""
 
     at: Place
@@ -79,14 +80,14 @@ class Offered(NamedTuple):
         return self.route[self.position].buyer_id
 
 
-class Rerouted(NamedTuple):
+class Rerouted(Struct, frozen=True, gc=False):
     """A right on its way back to the router."""
 
     at: Place
     trace: tuple[Step, ...]
 
 
-class Sale(NamedTuple):
+class Sale(Struct, frozen=True, gc=False):
     """A sale, where it stands, and since when by the broker's clock."""
 
     at: Place
@@ -94,21 +95,21 @@ class Sale(NamedTuple):
     at_ms: int
 
 
-class Unfilled(NamedTuple):
+class Unfilled(Struct, frozen=True, gc=False):
     """A right that ended without a buyer, and where it stands."""
 
     at: Place
     fact: RightUnfilled
 
 
-class Closing(NamedTuple):
+class Closing(Struct, frozen=True, gc=False):
     """A closing, and where it stands."""
 
     at: Place
     fact: LeadClosed
 
 
-class Delivered(NamedTuple):
+class Delivered(Struct, frozen=True, gc=False):
     """A record of a buyer's topic."""
 
     at: Place
@@ -128,17 +129,28 @@ class Extra(NamedTuple):
 class Flow:
     """One passage of a lead through intake and scoring: more than one where a repeat was only known to routing."""
 
-    __slots__ = ("body", "lead", "received", "repeat", "score", "scored", "slip", "unique")
+    __slots__ = ("asked", "body", "received", "repeat", "score", "scored", "slip", "unique", "values")
 
     def __init__(self) -> None:
         self.received: Received | None = None
         self.slip: Slip | None = None
         self.body: bytes = b""
-        self.lead: Lead | None = None
+        #: What conditions may ask of the lead: its attributes, and private fields.
+        self.asked: Mapping[str, str] = {}
+        #: All of its fields, once the unique record is read.
+        self.values: dict[str, str] | None = None
         self.unique: Place | None = None
         self.scored: Place | None = None
         self.score: Score | None = None
         self.repeat: Place | None = None
+
+
+class Known(Struct, frozen=True, gc=False):
+    """What a lead was when it was routed; `asked`: the fields that conditions may ask of it."""
+
+    slip: Slip
+    score: Score
+    asked: Mapping[str, str]
 
 
 class RightCase:
@@ -223,6 +235,9 @@ class Case:
     @property
     def routed(self) -> Flow | None:
         """The passage that was routed: the one that is no repeat; None while that is not known."""
+        if len(self.flows) == 1:
+            (only,) = self.flows.values()
+            return only if only.repeat is None and only.slip is not None else None
         firsts = [flow for flow in self.flows.values() if flow.repeat is None and flow.slip is not None]
         return firsts[0] if len(firsts) == 1 else None
 

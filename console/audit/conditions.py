@@ -7,15 +7,20 @@ texts, `fold` without regard to case. Source: reference plan, `docs/plan.md`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 Values = Mapping[str, str]
 #: Says whether a condition holds for values and a grade.
 Holds = Callable[[Values, str], bool]
 
+Answer = TypeVar("Answer")
+
 GRADE = "grade"
+#: Answers to one question that are remembered.
+_ANSWERS_MAX = 8_192
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "at_least": lambda value, bound: bool(value >= bound),
@@ -34,11 +39,30 @@ def reading(condition: Mapping[str, Any]) -> Holds:
         inner = reading(condition["part"])
         return lambda values, grade: not inner(values, grade)
     parts = [reading(part) for part in condition.get("parts", ())]
+    if len(parts) == 1 and kind in ("all", "any"):
+        return parts[0]
     if kind == "all":
         return lambda values, grade: all(part(values, grade) for part in parts)
     if kind == "any":
         return lambda values, grade: any(part(values, grade) for part in parts)
     raise ValueError(f"a condition of type {kind!r}")
+
+
+def remembering(reads: Collection[str], ask: Callable[[Values, str], Answer]) -> Callable[[Values, str], Answer]:
+    """Return the same question, whose answers are remembered: leads that are alike in what it reads are alike to it."""
+    known: dict[tuple[str | None, ...], Answer] = {}
+    fields = sorted(reads)
+
+    def asked(values: Values, grade: str) -> Answer:
+        key = (*map(values.get, fields), grade)
+        answer = known.get(key)
+        if answer is None:
+            if len(known) >= _ANSWERS_MAX:
+                known.clear()
+            answer = known[key] = ask(values, grade)
+        return answer
+
+    return asked
 
 
 def names(condition: Mapping[str, Any]) -> Iterator[str]:
@@ -62,7 +86,12 @@ def _test(test: Mapping[str, Any]) -> Holds:
     if op not in ("one_of", "starts_with", *_ORDERS):
         raise ValueError(f"a test {op!r}")
     bounds = [bound for bound in (_comparable(kind, text) for text in wanted) if bound is not None]
-    return lambda values, grade: _passes(op, _comparable(kind, values.get(field)), bounds)
+
+    @lru_cache(maxsize=_ANSWERS_MAX)
+    def passes(text: str | None) -> bool:
+        return _passes(op, _comparable(kind, text), bounds)
+
+    return lambda values, grade: passes(values.get(field))
 
 
 def _passes(op: str, value: Any, wanted: list[Any]) -> bool:

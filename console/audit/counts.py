@@ -220,11 +220,11 @@ def _full(limit: Limit, used: int, lowest: int) -> bool:
 def uses_wanted(fact: LeadSold, plan: PlanRead) -> list[tuple[str, str, str, int, int]]:
     """Return the caps in force that a sale must list: (scope, measure, window, start, limit), in no order."""
     buyer = plan.buyers[fact.buyer_id]
+    of_contract, of_buyer = buyer.contracts[fact.contract_id].caps, buyer.caps
+    if not of_contract and not of_buyer:
+        return []
     starts = dict(zip(KINDS, (*_starts(fact), 0), strict=True))
-    held: Sequence[tuple[str, Sequence[Limit]]] = (
-        ("contract", buyer.contracts[fact.contract_id].caps),
-        ("buyer", buyer.caps),
-    )
+    held: Sequence[tuple[str, Sequence[Limit]]] = (("contract", of_contract), ("buyer", of_buyer))
     return [(scope, *limit[:2], starts[limit.window], limit.limit) for scope, caps in held for limit in caps]
 
 

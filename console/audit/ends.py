@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 
-from console.audit.cases import Case, RightCase, Sale, Unfilled
+from console.audit.cases import Case, Known, RightCase, Sale, Unfilled
 from console.audit.findings import Finding, Place, Rule
 from console.audit.paths import in_order
 from console.audit.plans import PlanRead
 from schemas.reasons import CAPPED, CLOSED, PAUSED, Reason
-from schemas.records import LeadClosed, LeadSold, RightUnfilled, Score, Slip, Step
+from schemas.records import LeadClosed, LeadSold, RightUnfilled, Slip, Step
 
 #: Steps that do not say why a right found no buyer.
 _SILENT = frozenset({Reason.TERMS_CHANGED, Reason.ALREADY_SOLD_TO_BUYER})
@@ -53,36 +54,28 @@ def check_rights(case: Case, slip: Slip, plan: PlanRead) -> Iterator[Finding]:
 _NAMES = ("campaign", "supplier", "test", "received_at", "received_partition", "received_offset", "currency")
 
 
-def _named(fact: Slip | LeadSold | RightUnfilled | LeadClosed) -> tuple[object, ...]:
-    """Return what a lead's slip and all of its facts say alike."""
-    return (
-        fact.campaign_id,
-        fact.supplier_id,
-        fact.test,
-        fact.received_at,
-        fact.received_partition,
-        fact.received_offset,
-    )
+#: What a lead's slip and all of its facts say alike.
+_named: Callable[[Slip | LeadSold | RightUnfilled | LeadClosed], tuple[object, ...]] = attrgetter(
+    "campaign_id", "supplier_id", "test", "received_at", "received_partition", "received_offset"
+)
 
 
-def check_unfilled(
-    right: RightCase, end: Unfilled, slip: Slip, score: Score, plans: Mapping[int, PlanRead]
-) -> Iterator[Finding]:
+def check_unfilled(right: RightCase, end: Unfilled, lead: Known, plans: Mapping[int, PlanRead]) -> Iterator[Finding]:
     """A right that ended unsold says the reason that its trace gives, and the highest price that there was."""
     fact = end.fact
     subject = f"right {fact.index} of lead {fact.lead_id}"
     if fact.reason == Reason.ERROR:
         return
-    wanted = _reason(right, end, slip, score, plans)
+    wanted = _reason(right, end, lead, plans)
     if fact.reason != wanted:
         yield Finding(Rule.UNSOLD_REASON, end.at, subject, wanted, fact.reason)
-    value = _value(right, end, slip, score, plans)
+    value = _value(right, end, lead, plans)
     if fact.value_minor != value:
         yield Finding(Rule.UNSOLD_REASON, end.at, subject, f"worth {value}", f"worth {fact.value_minor}")
 
 
-def _reason(right: RightCase, end: Unfilled, slip: Slip, score: Score, plans: Mapping[int, PlanRead]) -> str:
-    fact, offers = end.fact, in_order(right)
+def _reason(right: RightCase, end: Unfilled, lead: Known, plans: Mapping[int, PlanRead]) -> str:
+    fact, offers, slip = end.fact, in_order(right), lead.slip
     if fact.trace and fact.trace[-1].reason == Reason.STALE:
         return Reason.STALE
     behind_reroute = bool(right.reroutes) and not (offers and offers[-1].right.rerouted)
@@ -92,8 +85,7 @@ def _reason(right: RightCase, end: Unfilled, slip: Slip, score: Score, plans: Ma
     campaign = plan.campaigns.get(slip.campaign_id)
     if not behind_reroute and campaign is not None and fact.unfilled_at >= slip.sell_by:
         return Reason.STALE
-    values = {**slip.attributes, **slip.private}
-    if campaign is None or not campaign.worth(values, score.grade).accepted:
+    if campaign is None or not campaign.worth(lead.asked, lead.score.grade).accepted:
         return Reason.NO_COVERAGE
     return reason_of_trace(fact.trace[len(right.reroutes[0].trace) :] if behind_reroute else fact.trace)
 
@@ -110,17 +102,17 @@ def reason_of_trace(trace: Iterable[Step]) -> str:
     return said.pop() if len(said) == 1 else Reason.MIXED
 
 
-def _value(right: RightCase, end: Unfilled, slip: Slip, score: Score, plans: Mapping[int, PlanRead]) -> int:
+def _value(right: RightCase, end: Unfilled, lead: Known, plans: Mapping[int, PlanRead]) -> int:
     """Return the highest price of a contract that accepts the lead, by the plan that routed it, or routed it again."""
+    slip = lead.slip
     if slip.test:
         return 0
     offers = in_order(right)
     versions = {offers[0].right.plan_version} if offers else set()
     if right.reroutes or (not offers and end.fact.unfilled_at < slip.sell_by):
         versions.add(end.fact.plan_version)
-    values = {**slip.attributes, **slip.private}
     campaigns = [plans[version].campaigns.get(slip.campaign_id) for version in versions]
-    return max((c.worth(values, score.grade).value_minor for c in campaigns if c is not None), default=0)
+    return max((c.worth(lead.asked, lead.score.grade).value_minor for c in campaigns if c is not None), default=0)
 
 
 def check_closing(case: Case) -> Iterator[Finding]:
@@ -177,6 +169,8 @@ def _reason_of_lead(reasons: Mapping[str, int]) -> str:
 def check_buyers(case: Case) -> Iterator[Finding]:
     """Nobody bought the lead twice, and no more rights were sold than there are (I2)."""
     sales = case.sales
+    if len(sales) == 1 and sales[0].fact.index < sales[0].fact.rights:
+        return
     first: dict[str, Sale] = {}
     for sale in sales:
         before = first.setdefault(sale.fact.buyer_id, sale)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from console.audit.cases import Case, Flow, RightCase, Sale, Unfilled
+from console.audit.cases import Case, Flow, Known, RightCase, Sale, Unfilled
 from console.audit.ends import check_buyers, check_closing, check_rights, check_unfilled, plan_of
 from console.audit.findings import Finding, Place, Rule
 from console.audit.intake import check_fields, check_origin, check_score
@@ -15,7 +15,7 @@ from console.audit.pauses import Pauses
 from console.audit.plans import PlanRead
 from console.audit.sales import World, check_delivery, check_sale
 from console.audit.slack import Slack
-from schemas.records import Lead
+from schemas.records import Lead, Slip
 from schemas.topics import SCORED, SOLD, UNFILLED, UNIQUE
 
 #: Where a dead letter stops a lead.
@@ -45,10 +45,12 @@ class Law:
     plans: dict[int, PlanRead] = field(default_factory=dict)
     zones: dict[str, dict[tuple[str, int], None]] = field(default_factory=dict)
     suspects: list[Suspect] = field(default_factory=list)
+    newest: int = 0
 
     def enact(self, plan: PlanRead) -> None:
         """Take a version."""
         self.plans[plan.version] = plan
+        self.newest = max(self.newest, plan.version)
         for buyer in plan.buyers.values():
             self.zones.setdefault(buyer.id, {})[buyer.time_zone, plan.week_starts] = None
 
@@ -62,6 +64,8 @@ class Law:
 
     def since(self, version: int, at_ms: int) -> list[PlanRead]:
         """Return a version and the later ones that may have been in force at a time, oldest first."""
+        if version == self.newest:
+            return [self.plans[version]]
         return [
             self.plans[number]
             for number in sorted(self.plans)
@@ -87,18 +91,24 @@ def settled(case: Case, law: Law) -> bool:
 
 
 def _all_ended(case: Case) -> bool:
-    rights = case.rights
+    """Whether each right has one end and each sale its delivery; then whether nothing of their paths is missing."""
+    rights, delivered = case.rights, case.delivered
     if not rights or len(rights) != next(iter(rights.values())).end_rights:
         return False
     sales = 0
     for key, right in rights.items():
-        if right.ends != 1 or not 0 <= key[2] < len(rights) or fork(right) is not None or not whole(right):
+        sold = right.sold
+        if (sold is None) is (right.unfilled is None) or not 0 <= key[2] < len(rights):
             return False
-        if right.sold is not None:
+        if sold is not None:
             sales += 1
-            if right.sold.fact.sale_id not in case.delivered:
+            if sold.fact.sale_id not in delivered:
                 return False
-    return sales == len(case.delivered)
+    return sales == len(delivered) and all(map(_is_whole, rights.values()))
+
+
+def _is_whole(right: RightCase) -> bool:
+    return fork(right) is None and whole(right)
 
 
 def _versions(case: Case) -> set[int]:
@@ -141,8 +151,10 @@ def _judge(case: Case, law: Law) -> Iterator[Finding]:
         yield from _flow(flow, law)
     routed = case.routed
     if routed is not None and routed.slip is not None:
-        yield from _rights(case, routed, law.plans)
-        yield from _sold(case, routed, law)
+        lead = Known(routed.slip, routed.score, routed.asked) if routed.score is not None else None
+        yield from _rights(case, routed.slip, lead, law.plans)
+        if lead is not None:
+            yield from _sold(case, lead, routed, law)
     yield from check_buyers(case)
     yield from check_closing(case)
 
@@ -270,31 +282,30 @@ def _flow(flow: Flow, law: Law) -> Iterator[Finding]:
     if flow.received is not None:
         yield from check_origin(slip, flow.received, plan, at)
     campaign = plan.campaigns.get(slip.campaign_id)
-    if campaign is not None and flow.lead is not None:
-        yield from check_fields(slip, flow.lead, campaign, at)
+    if campaign is not None and flow.values is not None:
+        yield from check_fields(slip, flow.values, campaign, at)
     if flow.scored is not None and flow.score is not None:
         yield from check_score(flow, law.since(slip.plan_version, flow.score.scored_at), flow.scored)
-    for kind, id_ in (("supplier", slip.supplier_id), ("campaign", slip.campaign_id)):
+    for kind, id_ in (("supplier", slip.supplier_id), ("campaign", slip.campaign_id)) if law.pauses else ():
         if law.pauses.stops(kind, id_, slip.received_at, slip.unique_at):
             expected = f"a rejection: {kind} {id_} is paused"
             finding = Finding(Rule.PAUSED, at, f"lead {slip.lead_id}", expected, "unique")
             law.suspects.append(Suspect(finding, kind, id_, slip.received_at, slip.unique_at))
 
 
-def _rights(case: Case, flow: Flow, plans: Mapping[int, PlanRead]) -> Iterator[Finding]:
-    slip = flow.slip
+def _rights(case: Case, slip: Slip, lead: Known | None, plans: Mapping[int, PlanRead]) -> Iterator[Finding]:
     versions = {plan_of(right) for right in case.rights.values()} - {0}
-    if slip is None or not versions:
+    if not versions:
         return
     if len(versions) > 1 or min(versions) < slip.plan_version:
         expected = f"one plan version, {slip.plan_version} or later"
         yield Finding(Rule.RIGHTS, _end_place(case), f"rights of lead {case.lead_id}", expected, f"{sorted(versions)}")
     yield from check_rights(case, slip, plans[min(versions)])
-    if flow.score is None:
+    if lead is None:
         return
     for right in case.rights.values():
         if right.unfilled is not None and whole(right):
-            yield from check_unfilled(right, right.unfilled, slip, flow.score, plans)
+            yield from check_unfilled(right, right.unfilled, lead, plans)
 
 
 def _end_place(case: Case) -> Place:
@@ -302,10 +313,7 @@ def _end_place(case: Case) -> Place:
     return ends[0].at if ends else case.place
 
 
-def _sold(case: Case, flow: Flow, law: Law) -> Iterator[Finding]:
-    slip, score = flow.slip, flow.score
-    if slip is None or score is None:
-        return
+def _sold(case: Case, lead: Known, flow: Flow, law: Law) -> Iterator[Finding]:
     for right in case.rights.values():
         sale = right.sold
         if sale is None:
@@ -319,7 +327,7 @@ def _sold(case: Case, flow: Flow, law: Law) -> Iterator[Finding]:
             expected = f"plan {offer.right.plan_version} of the Offer at {offer.at}"
             yield Finding(Rule.TERMS, sale.at, f"sale {fact.sale_id}", expected, f"plan {fact.plan_version}")
         latest_ms = law.slack.latest(fact.sold_at, sale.at_ms)
-        yield from check_sale(sale, World(routed_by, owned_by, slip, score, offer, zones, latest_ms))
+        yield from check_sale(sale, World(routed_by, owned_by, lead, offer, zones, latest_ms))
         got = case.delivered.get(fact.sale_id)
-        if got is not None and flow.lead is not None:
-            yield from check_delivery(sale, got, flow.lead, flow.body, owned_by, law.lead_of)
+        if got is not None and flow.values is not None:
+            yield from check_delivery(sale, got, flow.values, flow.body, owned_by, law.lead_of)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from console.audit.cases import Sent, Sold
 from schemas.avro_files import self_contained
 from schemas.codec import FRAME_BYTES, TYPES, Codec, own_reader
@@ -27,7 +29,7 @@ class Opened(NamedTuple):
     body: bytes
 
 
-class OpenedOffer(NamedTuple):
+class OpenedOffer(Struct, frozen=True, gc=False):
     """An Offer without its person."""
 
     slip: Slip

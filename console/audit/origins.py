@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from console.audit.cases import Flow, Origin, Received
 from console.audit.findings import Finding, Place, Rule
 from schemas.topics import RECEIVED
 
 
-class End(NamedTuple):
+class End(Struct, frozen=True, gc=False):
     """How a received record ended; `flow` is the passage of a lead that is unique."""
 
     at: Place

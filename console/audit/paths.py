@@ -31,7 +31,7 @@ def in_order(right: RightCase) -> list[Offered]:
 def fork(right: RightCase) -> Place | None:
     """Return a record that says that the right is where it cannot be beside another one; None when there is none."""
     offers = in_order(right)
-    for before, after in itertools.pairwise(offers):
+    for before, after in itertools.pairwise(offers) if len(offers) > 1 else ():
         same = (before.right.rerouted, len(before.trace)) == (after.right.rerouted, len(after.trace))
         if same or after.trace[: len(before.trace)] != before.trace:
             return after.at
@@ -52,6 +52,8 @@ def whole(right: RightCase) -> bool:
     if not offers:
         return isinstance(end, Unfilled) and not right.reroutes and all(map(_skipped, end.fact.trace))
     first = offers[0]
+    if len(offers) == 1 and not right.reroutes and isinstance(end, Sale) and end.fact.trace == first.trace == ():
+        return not first.right.rerouted and first.position == 0 and first.buyer_id == end.fact.buyer_id
     if first.right.rerouted or first.position != 0 or not all(map(_skipped, first.trace)):
         return False
     steps = zip(offers, [(o.trace, o.right.rerouted) for o in offers[1:]] + [_end(right, offers, end)], strict=True)

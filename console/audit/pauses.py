@@ -21,6 +21,9 @@ class Pauses:
         self._slack = slack
         self._said: dict[tuple[str, str], list[_Said]] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._said)
+
     def take(self, key: tuple[str, str], record: Pause | None, at_ms: int) -> None:
         """Take a record of a kind and an id (None: resumed), written at a broker time."""
         until = record.until if record is not None and record.paused else None

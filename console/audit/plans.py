@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from decimal import Decimal, InvalidOperation
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
-from console.audit.conditions import Holds, Values, names, reading
+from console.audit.conditions import GRADE, Values, names, reading, remembering
 
 _ALWAYS: Mapping[str, Any] = {"type": "all", "parts": []}
 _LOWEST_GRADE = "D"
-#: Answers of a campaign remembered; leads that are alike in what conditions read are alike in all of it.
-_ANSWERS_MAX = 8_192
+#: Numbers of a field of which it is remembered whether they fit.
+_VALUES_MAX = 8_192
 
 
 class Limit(NamedTuple):
@@ -27,11 +28,35 @@ class Limit(NamedTuple):
     limit: int
 
 
+class Answer(NamedTuple):
+    """What a contract says to a lead: whether it accepts it, and its price in minor units (-1: no line of it holds)."""
+
+    accepts: bool
+    price_minor: int
+
+
 class Worth(NamedTuple):
     """What the contracts of a campaign say to a lead: whether any accepts it, and the highest price of those."""
 
     accepted: bool
     value_minor: int
+
+
+class Likeness(NamedTuple):
+    """A way to recognise a person again: by the same values within a window; `name`: scope, fields and window."""
+
+    name: str
+    label: str
+    fields: tuple[str, ...]
+    within_ms: int
+
+
+class Scored(NamedTuple):
+    """Points, grade, and the rules that held with what each added."""
+
+    points: int
+    grade: str
+    rules: tuple[tuple[str, int], ...]
 
 
 class Contract:
@@ -43,17 +68,19 @@ class Contract:
         self.campaign_id: str = said["campaign_id"]
         self.caps = tuple(Limit(*cap) for cap in said.get("caps", ()))
         self.fields = tuple(said.get("fields", ()))
-        self.accepts: Holds = reading(said["accept"])
         self.lowest_minor = min(line["minor"] for line in said["price"])
         self.terms = _terms(said, currency)
-        self.reads = set(names(said["accept"]))
-        for line in said["price"]:
-            self.reads.update(names(line.get("when") or _ALWAYS))
-        self._prices = [(reading(line.get("when") or _ALWAYS), line["minor"]) for line in said["price"]]
+        conditions = [said["accept"], *(line.get("when") or _ALWAYS for line in said["price"])]
+        accepts = reading(said["accept"])
+        prices = [(reading(line.get("when") or _ALWAYS), line["minor"]) for line in said["price"]]
 
-    def price(self, values: Values, grade: str) -> int:
-        """Return the price in minor units: the first line of the price list that holds; -1 if none does."""
-        return next((minor for holds, minor in self._prices if holds(values, grade)), -1)
+        def answer(values: Values, grade: str) -> Answer:
+            price_minor = next((minor for holds, minor in prices if holds(values, grade)), -1)
+            return Answer(accepts(values, grade), price_minor)
+
+        self.reads = {name for condition in conditions for name in names(condition)} - {GRADE}
+        #: What it says to a lead's values and grade.
+        self.answer: Callable[[Values, str], Answer] = remembering(self.reads, answer)
 
 
 class Buyer:
@@ -79,34 +106,31 @@ class Campaign:
         self.rights: int = said["rights"]
         self.sell_within_ms: int = said["sell_within_ms"]
         self.fields: dict[str, Mapping[str, Any]] = {field["name"]: field for field in said["fields"]}
-        #: Fields whose values can be held against a type or bounds.
-        self.bounded = {name: field for name, field in self.fields.items() if _is_bounded(field)}
+        #: Whether a value fits, of fields that have a type or bounds to hold it against.
+        self.bounded = {name: _fitting(field) for name, field in self.fields.items() if _is_bounded(field)}
         self.required = frozenset(name for name, field in self.fields.items() if field.get("required"))
         self.public = frozenset(name for name, field in self.fields.items() if not field.get("personal", True))
-        self.dedupe: Mapping[str, Any] | None = said.get("dedupe")
+        self.likenesses = tuple(likenesses_of(said["id"], said["dedupe"])) if said.get("dedupe") else ()
         self.contracts = contracts
         self._scoring = [(rule["name"], reading(rule["when"]), rule["add"]) for rule in said.get("scoring", ())]
         self._grades = [(grade, points) for grade, points in said.get("grades", ())]
-        self._reads = sorted({name for contract in contracts for name in contract.reads} - {"grade"})
-        self._answers: dict[tuple[str | None, ...], Worth] = {}
+        sold_by = {name for contract in contracts for name in contract.reads}
+        #: What its contracts say to a lead's values and grade, whoever is open.
+        self.worth: Callable[[Values, str], Worth] = remembering(sold_by, self._worth)
 
-    def score(self, values: Values) -> tuple[int, str, tuple[tuple[str, int], ...]]:
-        """Return points, grade, and the rules that held with what each added."""
-        held = tuple((name, add) for name, holds, add in self._scoring if holds(values, ""))
-        points = sum(add for _, add in held)
-        grade = next((grade for grade, lowest in self._grades if points >= lowest), _LOWEST_GRADE)
-        return points, grade, held
+    def score(self, values: Values) -> Scored:
+        """Return the score of a lead's values."""
+        held = tuple([(name, add) for name, holds, add in self._scoring if holds(values, "")])
+        points = sum([add for _, add in held])
+        for grade, lowest in self._grades:
+            if points >= lowest:
+                return Scored(points, grade, held)
+        return Scored(points, _LOWEST_GRADE, held)
 
-    def worth(self, values: Values, grade: str) -> Worth:
-        """Return what its contracts say to a lead, whoever is open."""
-        key = (*map(values.get, self._reads), grade)
-        found = self._answers.get(key)
-        if found is None:
-            if len(self._answers) >= _ANSWERS_MAX:
-                self._answers.clear()
-            prices = [c.price(values, grade) for c in self.contracts if c.accepts(values, grade)]
-            found = self._answers[key] = Worth(bool(prices), max(prices, default=0))
-        return found
+    def _worth(self, values: Values, grade: str) -> Worth:
+        answers = [contract.answer(values, grade) for contract in self.contracts]
+        prices = [answer.price_minor for answer in answers if answer.accepts]
+        return Worth(bool(prices), max(prices, default=0))
 
 
 def _is_bounded(field: Mapping[str, Any]) -> bool:
@@ -114,6 +138,30 @@ def _is_bounded(field: Mapping[str, Any]) -> bool:
     if kind == "enum":
         return bool(field.get("values"))
     return kind == "boolean" or (kind in ("integer", "decimal") and ("min" in field or "max" in field))
+
+
+def _fitting(field: Mapping[str, Any]) -> Callable[[str], bool]:
+    kind = field["type"]
+    if kind in ("boolean", "enum"):
+        return frozenset(field["values"] if kind == "enum" else ("true", "false")).__contains__
+
+    @lru_cache(maxsize=_VALUES_MAX)
+    def fits(value: str) -> bool:
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            return False
+        return Decimal(field.get("min") or number) <= number <= Decimal(field.get("max") or number)
+
+    return fits
+
+
+def likenesses_of(campaign_id: str, rule: Mapping[str, Any]) -> Iterator[Likeness]:
+    """Return the ways in which a rule for duplicates recognises persons."""
+    scope = "*" if rule.get("scope", "campaign") == "everywhere" else campaign_id
+    for fields in [tuple(sorted(rule["of"]))] if rule["match"] == "all" else [(field,) for field in rule["of"]]:
+        label = "+".join(fields)
+        yield Likeness(f"{scope}/{label}/{rule['within_ms']}", label, fields, rule["within_ms"])
 
 
 @dataclass(frozen=True)

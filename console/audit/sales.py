@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from console.audit.calendar import KINDS, is_open, wall, windows_at
-from console.audit.cases import Delivered, Offered, Sale, Sold
+from console.audit.cases import Delivered, Known, Offered, Sale, Sold
 from console.audit.counts import named, uses_wanted
 from console.audit.findings import Finding, Rule
 from console.audit.inbox import pause_at
 from console.audit.intake import sale_id_of, values_of
 from console.audit.plans import Buyer, Contract, PlanRead
 from schemas.errors import Poison
-from schemas.records import Lead, LeadSold, Score, Slip
+from schemas.records import Candidate, Lead, LeadSold
 
 
-class World(NamedTuple):
+class World(Struct, frozen=True, gc=False):
     """What a sale is held against: the plan that routed it, its owner's plan, the lead, the Offer that it ended.
 
     `zones`: all that its buyer has had. `latest_ms`: the latest that any worker's clock may have shown by then.
@@ -24,8 +25,7 @@ class World(NamedTuple):
 
     routed_by: PlanRead
     owned_by: PlanRead
-    slip: Slip
-    score: Score
+    lead: Known
     offer: Offered | None
     zones: tuple[tuple[str, int], ...]
     latest_ms: int
@@ -57,26 +57,26 @@ def _identity(sale: Sale, world: World) -> Iterator[Finding]:
     wanted = sale_id_of(fact.lead_id, fact.leg, fact.round, fact.index, fact.buyer_id)
     if fact.sale_id != wanted:
         yield Finding(Rule.RIGHTS, sale.at, _name(fact), f"sale_id {wanted}", fact.sale_id)
-    if dict(fact.attributes) != dict(world.slip.attributes):
+    if dict(fact.attributes) != dict(world.lead.slip.attributes):
         yield Finding(Rule.RIGHTS, sale.at, _name(fact), "the attributes of its lead", "others")
-    if (fact.points, fact.grade) != (world.score.points, world.score.grade):
-        expected = f"{world.score.points} points, grade {world.score.grade}"
+    if (fact.points, fact.grade) != (world.lead.score.points, world.lead.score.grade):
+        expected = f"{world.lead.score.points} points, grade {world.lead.score.grade}"
         yield Finding(Rule.SCORE, sale.at, _name(fact), expected, f"{fact.points} points, grade {fact.grade}")
 
 
 def _routed(sale: Sale, world: World) -> Iterator[Finding]:
     """Filters and price by the plan that routed, and what the route said of them."""
-    fact, slip = sale.fact, world.slip
+    fact, lead = sale.fact, world.lead
     contract = world.routed_by.contracts.get(fact.contract_id)
     if contract is None or (contract.buyer_id, contract.campaign_id) != (fact.buyer_id, fact.campaign_id):
         found = f"plan {fact.plan_version}, which has no such contract of {fact.buyer_id}"
         yield Finding(Rule.FILTERS, sale.at, _name(fact), f"a contract in campaign {fact.campaign_id}", found)
         return
-    values: Mapping[str, str] = {**slip.attributes, **slip.private}
-    if not contract.accepts(values, world.score.grade):
-        found = f"a lead that it does not accept (grade {world.score.grade})"
+    answer = contract.answer(lead.asked, lead.score.grade)
+    if not answer.accepts:
+        found = f"a lead that it does not accept (grade {lead.score.grade})"
         yield Finding(Rule.FILTERS, sale.at, _name(fact), "a lead that the contract accepts", found)
-    price = 0 if fact.test else contract.price(values, world.score.grade)
+    price = 0 if fact.test else answer.price_minor
     if fact.price_minor != price:
         rule = Rule.TEST_LEAD if fact.test else Rule.PRICE
         yield Finding(
@@ -94,7 +94,9 @@ def _candidate(sale: Sale, world: World) -> Iterator[Finding]:
     fact, offer = sale.fact, world.offer
     if offer is None:
         return
-    found = next((c for c in offer.route if c.contract_id == fact.contract_id), None)
+    found: Candidate | None = offer.route[offer.position]
+    if found is None or found.contract_id != fact.contract_id:
+        found = next((c for c in offer.route if c.contract_id == fact.contract_id), None)
     if found is None:
         yield Finding(Rule.PHANTOM, sale.at, _name(fact), f"its contract in the route of {offer.at}", "others there")
     elif (found.price_minor, found.price_rule, found.terms) != (fact.price_minor, fact.price_rule, fact.terms):
@@ -125,9 +127,9 @@ def _door(sale: Sale, buyer: Buyer, world: World) -> Iterator[Finding]:
     if not buyer.always_open and not is_open(at, buyer.time_zone, buyer.hours):
         found = f"sold on {wall(at, buyer.time_zone)}"
         yield Finding(Rule.HOURS, sale.at, _name(fact), f"an hour at which {buyer.id} is open", found)
-    if at >= world.slip.sell_by:
-        found = f"{at}, {at - world.slip.sell_by} ms late"
-        yield Finding(Rule.STALE, sale.at, _name(fact), f"a sale before {world.slip.sell_by}", found)
+    if at >= world.lead.slip.sell_by:
+        found = f"{at}, {at - world.lead.slip.sell_by} ms late"
+        yield Finding(Rule.STALE, sale.at, _name(fact), f"a sale before {world.lead.slip.sell_by}", found)
 
 
 def _windows(sale: Sale, buyer: Buyer, world: World) -> Iterator[Finding]:
@@ -166,7 +168,7 @@ def _caps(sale: Sale, world: World) -> Iterator[Finding]:
         return
     listed = [(use.scope, use.measure, use.window, use.window_start_at, use.limit) for use in fact.caps]
     wanted = uses_wanted(fact, world.owned_by)
-    if sorted(listed) != sorted(wanted):
+    if listed != wanted and sorted(listed) != sorted(wanted):
         missing = [use for use in wanted if use not in listed] or [use for use in listed if use not in wanted]
         expected = f"the {len(wanted)} caps of plan {fact.buyer_plan_version}"
         yield Finding(Rule.CAP_RECORD, sale.at, _name(fact), expected, f"{len(listed)}, other than {missing[:1]}")
@@ -181,9 +183,14 @@ def _caps(sale: Sale, world: World) -> Iterator[Finding]:
 
 
 def check_delivery(
-    sale: Sale, got: Delivered, lead: Lead, body: bytes, owned_by: PlanRead, lead_of: Callable[[bytes], Lead]
+    sale: Sale,
+    got: Delivered,
+    values: Mapping[str, str],
+    body: bytes,
+    owned_by: PlanRead,
+    lead_of: Callable[[bytes], Lead],
 ) -> Iterator[Finding]:
-    """Compare the buyer's record with the sale, and its fields with the lead (`body`: the lead as it travels)."""
+    """Compare the buyer's record with the sale, and its fields with the lead's (`body`: the lead as it travels)."""
     fact = sale.fact
     wanted = Sold(fact.lead_id, fact.sale_id, fact.sold_at, fact.price_minor, fact.currency, fact.test)
     if got.sold != wanted or got.buyer_id != fact.buyer_id:
@@ -195,11 +202,11 @@ def check_delivery(
     if contract is None or (not contract.fields and got.body == body):
         return
     try:
-        all_values, given = values_of(lead), values_of(lead_of(got.body))
+        given = values_of(lead_of(got.body))
     except Poison:
         yield Finding(Rule.UNREADABLE, got.at, f"fields of sale {fact.sale_id}", "a lead", "bytes that are none")
         return
-    allowed = {n: v for n, v in all_values.items() if not contract.fields or n in contract.fields}
+    allowed = {n: v for n, v in values.items() if not contract.fields or n in contract.fields}
     if given == allowed:
         return
     more = sorted(given.keys() - allowed.keys())

@@ -25,10 +25,16 @@ class Slack(NamedTuple):
         """Return the latest that any worker's clock may have shown when a decision was appended."""
         return max(decided_at, appended_at) + self.clock_ms
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Between which a decision's time may lie, from the time at which it was appended on; both excluded."""
+        return -self.clock_ms - self.epoch_ms, self.clock_ms
+
     def wrong(self, decided_at: int, appended_at: int) -> str | None:
         """Return in words how a decision's time cannot be that of a clock that may decide; None when it can."""
         ahead = decided_at - appended_at
-        if -self.clock_ms - self.epoch_ms < ahead < self.clock_ms:
+        earliest, latest = self.bounds
+        if earliest < ahead < latest:
             return None
         return f"{abs(ahead)} ms {'later' if ahead > 0 else 'earlier'} than it was appended"
 

@@ -81,7 +81,7 @@ def _choosy(history: History) -> set[str]:
     """Return the buyers that do not take leads from Texas."""
     _, version = history.first(PLAN, PlanVersion)
     plan = read_plan(version.version, version.plan_json, 0)
-    return {c.buyer_id for c in plan.contracts.values() if not c.accepts({"state": "TX"}, "A")}
+    return {c.buyer_id for c in plan.contracts.values() if not c.answer({"state": "TX"}, "A").accepts}
 
 
 @violates(Rule.HOURS)

@@ -16,9 +16,9 @@ from console.audit.calendar import is_open, windows_at
 from console.audit.cases import Sent
 from console.audit.conditions import names, reading
 from console.audit.intake import lead_id_of, person_keys, sale_id_of
-from console.audit.plans import read_plan
+from console.audit.plans import likenesses_of, read_plan
 from schemas.identity import lead_id, right_id, sale_id
-from schemas.records import Lead, OpenHours
+from schemas.records import OpenHours
 from tables.hours import Schedule
 from tables.windows import Calendar
 from tests.support.plans import reference_plan
@@ -82,9 +82,12 @@ def test_a_plan_read_by_names_says_what_the_compiled_one_says() -> None:
         points, grade, rules = campaign.score(values)
         assert own.score(values) == (points, grade, rules)
         takers = campaign.eligible(values, grade)
-        assert [c.contract_id for c in takers] == [c.id for c in own.contracts if c.accepts(values, grade)]
+        assert [c.contract_id for c in takers] == [c.id for c in own.contracts if c.answer(values, grade).accepts]
         for contract in takers:
-            assert plan.contracts[contract.contract_id].price(values, grade) == contract.price(values, grade)[0]
+            assert (
+                plan.contracts[contract.contract_id].answer(values, grade).price_minor
+                == contract.price(values, grade)[0]
+            )
         assert own.worth(values, grade).value_minor == max((c.price(values, grade)[0] for c in takers), default=0)
 
 
@@ -100,8 +103,9 @@ def test_the_keys_of_a_person(match: str, scope: str) -> None:
     plan = read_plan(1, to_json(reference_plan().plan), 0)
     campaign = plan.campaigns["solar-us"]
     rule = DedupeRule(match, ("email", "phone"), 1000, scope)
-    campaign.dedupe = msgspec.to_builtins(rule)
-    both = [parts for _, parts in person_keys(campaign, Lead(email="a@b.c", phone="+1"))]
-    assert [parts[1] for parts in both] == [family.label for family in families("solar-us", rule)]
-    assert {parts[0] for parts in both} == {"*" if scope == "everywhere" else "solar-us"}
-    assert len(list(person_keys(campaign, Lead(email="a@b.c")))) == (1 if match == "any" else 0)
+    campaign.likenesses = tuple(likenesses_of("solar-us", msgspec.to_builtins(rule)))
+    both = list(person_keys(campaign, {"email": "a@b.c", "phone": "+1"}))
+    assert [each.label for each, _ in both] == [family.label for family in families("solar-us", rule)]
+    assert {parts[0] for _, parts in both} == {f"{family.name}/1000" for family in families("solar-us", rule)}
+    assert [parts[1:] for _, parts in both] == ([("a@b.c",), ("+1",)] if match == "any" else [("a@b.c", "+1")])
+    assert len(list(person_keys(campaign, {"email": "a@b.c"}))) == (1 if match == "any" else 0)
