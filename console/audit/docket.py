@@ -211,14 +211,12 @@ class Docket:
         if campaign is None:
             return
         for likeness, parts in person_keys(campaign, flow.values):
-            key = digest(*parts)
-            before = self._persons.get(key)
+            before = self._persons.latest(digest(*parts), slip.received_at)
             apart = abs(before - slip.received_at)
             if before and apart < likeness.within_ms:
                 subject = f"lead {slip.lead_id} and another one with the same {likeness.label}"
                 at, expected = flow.unique or case.place, f"{likeness.within_ms} ms apart, or one of them rejected"
                 self.found.append(Finding(Rule.DUPLICATE_SOLD, at, subject, expected, f"both unique, {apart} ms apart"))
-            self._persons.put(key, max(before, slip.received_at))
 
 
 def _origins_of(case: Case) -> list[Origin]:

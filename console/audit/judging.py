@@ -112,6 +112,7 @@ def _is_whole(right: RightCase) -> bool:
 
 
 def _versions(case: Case) -> set[int]:
+    """Return the versions of the plan that the records of a lead name."""
     found = {flow.slip.plan_version for flow in case.flows.values() if flow.slip is not None}
     for right in case.rights.values():
         found.update(offer.right.plan_version for offer in right.offers)
@@ -321,7 +322,7 @@ def _sold(case: Case, lead: Known, flow: Flow, law: Law) -> Iterator[Finding]:
         fact = sale.fact
         offers = in_order(right)
         routed_by, owned_by = law.plans[fact.plan_version], law.plans[fact.buyer_plan_version]
-        zones = tuple(law.zones.get(fact.buyer_id, ()))
+        zones = law.zones.get(fact.buyer_id, ())
         offer = offers[-1] if offers else None
         if offer is not None and offer.right.plan_version != fact.plan_version:
             expected = f"plan {offer.right.plan_version} of the Offer at {offer.at}"

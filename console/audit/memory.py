@@ -46,6 +46,17 @@ class Times:
             self._size += 1
         self._keys[slot], self._times[slot] = key, max(1, time_ms)
 
+    def latest(self, key: int, time_ms: int) -> int:
+        """Remember the later one of a time and the one that is known; return the one that was known, 0 for none."""
+        slot = self._slot(key)
+        if self._keys[slot] != key:
+            self.put(key, time_ms)
+            return 0
+        before = self._times[slot]
+        if time_ms > before:
+            self._times[slot] = time_ms
+        return before
+
     def forget(self, before_ms: int) -> None:
         """Drop what is older than a time; costs a walk over all, so once a while."""
         self._rebuild(before_ms, len(self._keys))

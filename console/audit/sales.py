@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -27,7 +27,7 @@ class World(Struct, frozen=True, gc=False):
     owned_by: PlanRead
     lead: Known
     offer: Offered | None
-    zones: tuple[tuple[str, int], ...]
+    zones: Collection[tuple[str, int]]
     latest_ms: int
 
 
@@ -57,7 +57,7 @@ def _identity(sale: Sale, world: World) -> Iterator[Finding]:
     wanted = sale_id_of(fact.lead_id, fact.leg, fact.round, fact.index, fact.buyer_id)
     if fact.sale_id != wanted:
         yield Finding(Rule.RIGHTS, sale.at, _name(fact), f"sale_id {wanted}", fact.sale_id)
-    if dict(fact.attributes) != dict(world.lead.slip.attributes):
+    if fact.attributes != world.lead.slip.attributes:
         yield Finding(Rule.RIGHTS, sale.at, _name(fact), "the attributes of its lead", "others")
     if (fact.points, fact.grade) != (world.lead.score.points, world.lead.score.grade):
         expected = f"{world.lead.score.points} points, grade {world.lead.score.grade}"

@@ -47,3 +47,9 @@ def test_an_entry_takes_24_to_48_bytes() -> None:
 def test_a_digest_tells_parts_apart() -> None:
     assert digest("a", "bc") != digest("ab", "c")
     assert digest("a") == digest("a") > 0
+
+
+def test_of_two_times_the_later_one_is_remembered_and_the_one_before_is_told() -> None:
+    times = Times()
+    assert [times.latest(7, at) for at in (30, 20, 40, 10)] == [0, 30, 30, 40]
+    assert (times.get(7), len(times)) == (40, 1)
