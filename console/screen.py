@@ -88,13 +88,12 @@ class _Told(Progress):
         self._next_s = self.get_time() + LINE_EVERY_S
         task = self._tasks[task_id]
         of = f" of {task.total:,.0f}" if task.total else ""
-        self.console.print(
-            f"{task.description}: {task.completed:,.0f}{of} after {age(int((task.elapsed or 0) * 1000))}"
-        )
+        took = age(int((task.elapsed or 0) * 1000))
+        click.echo(f"{task.description}: {task.completed:,.0f}{of} after {took}", err=True)
 
 
 def progress(console: Console) -> Progress:
-    """Return a progress bar with count, rate and time left; a line a minute where no terminal is."""
+    """Return a progress bar with count, rate and time left; where no terminal is, a line a minute on standard error."""
     return _Told(
         TextColumn("{task.description}"),
         BarColumn(bar_width=28),

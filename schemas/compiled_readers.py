@@ -32,6 +32,9 @@ from schemas.compiled_text import FIELDS_MIN, TextReader, compile_text_reader, t
 from schemas.records import Record
 from schemas.repeated import Reader, list_reader
 
+#: Records behind which nothing comes in what is read: the short way needs all bytes from its first text on.
+WHOLE = frozenset({"LeadReceived", "Lead"})
+
 #: What a compiled reader raises for bytes that are no value of its schema.
 BROKEN = (IndexError, ValueError, OverflowError)
 
@@ -52,7 +55,7 @@ def compile_reader(schema: Schema, types: Mapping[str, type[Record]], only: Sequ
     """
     source = _Reading(schema, types, {**_NAMES, "TIMES": {}})
     fields = chosen(schema, only)
-    text = 0 if only else text_at_the_end(schema)
+    text = text_at_the_end(schema) if schema["name"] in WHOLE and not only else 0
     if text >= FIELDS_MIN:
         before = [source.read(field["type"]) for field in fields[:-text]]
         source.try_text(compile_text_reader(schema, types), before)

@@ -48,6 +48,10 @@ FEW_ENTRIES = frozenset({"attributes", "fields"})
 SHARED_ENTRIES = frozenset({"attributes"})
 #: Longer ones are none.
 TEXT_CHARACTERS_MAX = 100
+#: Two texts of at most 63 characters, each behind its length.
+PAIR_CHARACTERS_MAX = 128
+#: Lists that are shared are so by the leads of an epoch: of those that are not, few are kept.
+SHARED_LISTS_MAX = 64
 
 
 def list_reader(read_item: Reader) -> Reader:
@@ -114,7 +118,7 @@ def list_writer(write_item: Writer) -> Callable[[Sequence[Any]], bytes]:
         block = b"".join(map(bytes_of, items))
         value = b"".join((varints.write_count(len(items)), varints.write_length(len(block)), block, b"\0"))
         if type(items) is tuple:
-            if len(known) >= REMEMBERED_MAX:
+            if len(known) >= SHARED_LISTS_MAX:
                 known.clear()
             known[id(items)] = items, value
         return value
@@ -203,9 +207,14 @@ class RememberedEntries(dict[tuple[str, str], bytes]):
 
 
 class RememberedPairs(dict[str, tuple[str, str]]):
-    """The key and value of a map's entry by its bytes, taken as text: both are short, and their lengths one byte."""
+    """The key and value of a map's entry by its bytes, taken as text: both are short, and their lengths one byte.
+
+    Raises IndexError for anything longer, which is no such entry and must not be kept.
+    """
 
     def __missing__(self, written: str) -> tuple[str, str]:
+        if len(written) > PAIR_CHARACTERS_MAX:
+            raise IndexError("more than a short key and a short value")
         end = 1 + (ord(written[0]) >> 1)
         if len(self) >= REMEMBERED_MAX:
             self.clear()

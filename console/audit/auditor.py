@@ -241,6 +241,7 @@ class Auditor:
         origin = (fact.received_partition, fact.received_offset)
         if not self._docket.judged(origin):
             return
+        self._docket.on_time(message, fact.rejected_at, "rejection of lead", fact.lead_id)
         if fact.stage != "routing":
             self._docket.rejected(origin, message.timestamp_ms)
             self._end(origin, fact.reason, None, message)

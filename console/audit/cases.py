@@ -152,6 +152,9 @@ class Known(Struct, frozen=True, gc=False):
     score: Score
     asked: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        return f"Known({self.slip.lead_id})"
+
 
 class RightCase:
     """Where one right has been, and how it ended."""

@@ -21,6 +21,8 @@ Answer = TypeVar("Answer")
 GRADE = "grade"
 #: Answers to one question that are remembered.
 _ANSWERS_MAX = 8_192
+#: Texts that one test remembers; there are as many tests as contracts, and more.
+_TEXTS_MAX = 256
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "at_least": lambda value, bound: bool(value >= bound),
@@ -48,7 +50,9 @@ def reading(condition: Mapping[str, Any]) -> Holds:
     raise ValueError(f"a condition of type {kind!r}")
 
 
-def remembering(reads: Collection[str], ask: Callable[[Values, str], Answer]) -> Callable[[Values, str], Answer]:
+def remembering(
+    reads: Collection[str], ask: Callable[[Values, str], Answer], at_most: int = _ANSWERS_MAX
+) -> Callable[[Values, str], Answer]:
     """Return the same question, whose answers are remembered: leads that are alike in what it reads are alike to it."""
     known: dict[tuple[str | None, ...], Answer] = {}
     fields = sorted(reads)
@@ -57,7 +61,7 @@ def remembering(reads: Collection[str], ask: Callable[[Values, str], Answer]) ->
         key = (*map(values.get, fields), grade)
         answer = known.get(key)
         if answer is None:
-            if len(known) >= _ANSWERS_MAX:
+            if len(known) >= at_most:
                 known.clear()
             answer = known[key] = ask(values, grade)
         return answer
@@ -87,7 +91,7 @@ def _test(test: Mapping[str, Any]) -> Holds:
         raise ValueError(f"a test {op!r}")
     bounds = [bound for bound in (_comparable(kind, text) for text in wanted) if bound is not None]
 
-    @lru_cache(maxsize=_ANSWERS_MAX)
+    @lru_cache(maxsize=_TEXTS_MAX)
     def passes(text: str | None) -> bool:
         return _passes(op, _comparable(kind, text), bounds)
 

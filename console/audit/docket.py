@@ -100,9 +100,8 @@ class Docket:
         """Hold the time of a decision against the broker's time of its record."""
         if self._on_time[0] < decided_at - message.timestamp_ms < self._on_time[1]:
             return
-        wrong = self._law.slack.wrong(decided_at, message.timestamp_ms)
-        if wrong is not None:
-            self.found.append(Finding(Rule.CLOCK, place_of(message), f"{what} {id_}", "a clock that is right", wrong))
+        wrong = self._law.slack.apart(decided_at, message.timestamp_ms)
+        self.found.append(Finding(Rule.CLOCK, place_of(message), f"{what} {id_}", "a clock that is right", wrong))
 
     def rejected(self, origin: Origin, at_ms: int) -> None:
         """Remember that intake rejected a received record."""

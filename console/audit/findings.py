@@ -92,7 +92,10 @@ RULES: Final[dict[Rule, About]] = {
     Rule.PAYOUT: About("books disagree", "What the supplier is owed is what its terms say, once."),
     Rule.CLOSING: About("books disagree", "A closing adds up the sales and ends of its lead."),
     Rule.BUYER_TERMS: About("books disagree", "A buyer's owner is told what the plan says."),
-    Rule.CLOCK: About("books disagree", "A decision's time is that of a clock within a minute of the broker's."),
+    Rule.CLOCK: About(
+        "books disagree",
+        "A decision's time is less than a minute ahead of its record's at the broker, and less than two behind.",
+    ),
     Rule.PLAN: About("books disagree", "Decisions name a plan version that exists and can be read."),
     Rule.UNREADABLE: About("books disagree", "A record that cannot be read was set aside."),
 }

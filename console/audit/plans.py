@@ -18,6 +18,8 @@ _ALWAYS: Mapping[str, Any] = {"type": "all", "parts": []}
 _LOWEST_GRADE = "D"
 #: Numbers of a field of which it is remembered whether they fit.
 _VALUES_MAX = 8_192
+#: Answers that one contract remembers; a plan may have thousands, and every version of it is kept.
+_ANSWERS_A_CONTRACT = 256
 
 
 class Limit(NamedTuple):
@@ -79,8 +81,9 @@ class Contract:
             return Answer(accepts(values, grade), price_minor)
 
         self.reads = {name for condition in conditions for name in names(condition)} - {GRADE}
-        #: What it says to a lead's values and grade.
-        self.answer: Callable[[Values, str], Answer] = remembering(self.reads, answer)
+        #: What it says to a lead's values and grade; `ask` without remembering it.
+        self.ask: Callable[[Values, str], Answer] = answer
+        self.answer: Callable[[Values, str], Answer] = remembering(self.reads, answer, _ANSWERS_A_CONTRACT)
 
 
 class Buyer:
@@ -128,7 +131,7 @@ class Campaign:
         return Scored(points, _LOWEST_GRADE, held)
 
     def _worth(self, values: Values, grade: str) -> Worth:
-        answers = [contract.answer(values, grade) for contract in self.contracts]
+        answers = [contract.ask(values, grade) for contract in self.contracts]
         prices = [answer.price_minor for answer in answers if answer.accepts]
         return Worth(bool(prices), max(prices, default=0))
 

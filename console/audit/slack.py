@@ -30,12 +30,10 @@ class Slack(NamedTuple):
         """Between which a decision's time may lie, from the time at which it was appended on; both excluded."""
         return -self.clock_ms - self.epoch_ms, self.clock_ms
 
-    def wrong(self, decided_at: int, appended_at: int) -> str | None:
-        """Return in words how a decision's time cannot be that of a clock that may decide; None when it can."""
+    @staticmethod
+    def apart(decided_at: int, appended_at: int) -> str:
+        """Return in words how far a decision's time lies from that at which it was appended."""
         ahead = decided_at - appended_at
-        earliest, latest = self.bounds
-        if earliest < ahead < latest:
-            return None
         return f"{abs(ahead)} ms {'later' if ahead > 0 else 'earlier'} than it was appended"
 
 

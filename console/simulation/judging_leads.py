@@ -145,8 +145,8 @@ def _is_like(later: LeadUnique, earlier: LeadUnique, rule: DedupeRule, of_earlie
     """Whether one should have been a duplicate of the other.
 
     Of one campaign: by what it looks at now, for a plan that looks at more has the earlier leads claimed again. Of two:
-    by what both looked at everywhere, each when it was judged, within the window of either: who was judged first is not
-    known, for leads may wait in the log.
+    by what both looked at everywhere, each when it was judged, within the shorter of their windows: who was judged
+    first is not known, for leads may wait in the log.
     """
     kinds, within_ms = _kinds(rule), rule.within_ms
     if earlier.slip.campaign_id != later.slip.campaign_id:

@@ -60,7 +60,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("position-check", "restore", "state must be where the offsets are", engine.position_check, "zombies", 0),
 )
 
-#: Rules whose absence takes a rare coincidence to show: some hundreds of seeds. No test waits for them.
+#: Rules whose absence takes a rare coincidence to show: some hundreds of seeds. No test waits for them; their seed is
+#: where one was seen to notice, on some step of the product.
 RARE: Final[tuple[Rule, ...]] = (
     Rule("retired-stays", "rule 13", "what is retired buys nothing", protocol.retired_stays, "plans", 0),
     Rule("generation-first", "claims", "generation, then the log's end", protocol.generation_first, "plans", 0),

@@ -9,8 +9,8 @@ from console.audit.history import History, replace
 from console.audit.planting.registry import place, violates
 from console.audit.planting.sales import later
 from console.audit.slack import USUAL
-from schemas.records import LeadClosed, LeadScored, LeadUnique, RightUnfilled
-from schemas.topics import CLOSED, SCORED, UNFILLED, UNIQUE
+from schemas.records import LeadClosed, LeadRejected, LeadScored, LeadUnique, RightUnfilled
+from schemas.topics import CLOSED, REJECTED, SCORED, UNFILLED, UNIQUE
 
 
 @violates(Rule.CLOCK)
@@ -35,6 +35,13 @@ def an_intake_by_a_clock_that_is_ahead(history: History) -> Place:
 
     history.rewrite(lead.slip.lead_id, alter)
     return place(message)
+
+
+@violates(Rule.CLOCK)
+def a_rejection_by_a_clock_that_is_ahead(history: History) -> Place:
+    """A lead that is refused in the future."""
+    message, rejection = history.first(REJECTED, LeadRejected)
+    return history.change(message, replace(rejection, rejected_at=message.timestamp_ms + USUAL.clock_ms))
 
 
 @violates(Rule.CLOCK)

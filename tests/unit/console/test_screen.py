@@ -143,9 +143,9 @@ def test_caps_show_what_is_used_in_the_window_of_now() -> None:
     assert Standing("new").uses(NOON) == []
 
 
-def test_where_no_terminal_is_progress_is_a_line_a_minute() -> None:
-    told, now = io.StringIO(), 0.0
-    bar = progress(Console(file=told, width=WIDTH))
+def test_where_no_terminal_is_progress_is_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    bar = progress(Console(file=io.StringIO(), width=WIDTH))
     bar.get_time = lambda: now
     with bar:
         task = bar.add_task("seeds", total=2000)
@@ -154,7 +154,7 @@ def test_where_no_terminal_is_progress_is_a_line_a_minute() -> None:
             bar.update(task, completed=done)
         now += LINE_EVERY_S
         bar.advance(task, 100)
-    assert told.getvalue().splitlines() == [
+    assert capsys.readouterr().err.splitlines() == [
         "seeds: 1,200 of 2,000 after 1 min 0 s",
         "seeds: 1,900 of 2,000 after 2 min 0 s",
         "seeds: 2,000 of 2,000 after 3 min 0 s",

@@ -132,3 +132,10 @@ def test_pairs_are_remembered_within_bounds() -> None:
         value = f"{number}"
         assert pairs[f"\x08bill{chr(2 * len(value))}{value}"] == ("bill", value)
         assert len(pairs) <= REMEMBERED_MAX
+
+
+def test_what_is_no_short_pair_is_not_kept() -> None:
+    pairs = RememberedPairs()
+    with pytest.raises(IndexError):
+        pairs["\x02k\x01" + 60_000 * "a"]
+    assert not pairs

@@ -56,9 +56,9 @@ def test_a_decision_is_held_against_the_broker_s_clock(by_ms: int, wrong: bool) 
 
 def test_a_decision_may_be_appended_an_epoch_after_its_time_and_no_later() -> None:
     slack = Slack(clock_ms=60, epoch_ms=50)
-    assert slack.wrong(1_000, 1_000 + 109) is None
-    assert slack.wrong(1_000, 1_000 + 110) == "110 ms earlier than it was appended"
-    assert slack.wrong(1_000, 1_000 - 60) == "60 ms later than it was appended"
+    assert slack.bounds == (-110, 60)
+    assert slack.apart(1_000, 1_000 + 110) == "110 ms earlier than it was appended"
+    assert slack.apart(1_000, 1_000 - 60) == "60 ms later than it was appended"
 
 
 def test_what_waits_in_time_that_passes_faster_is_longer() -> None:
