@@ -37,7 +37,8 @@ def kafka_settings(settings: Settings) -> KafkaSettings:
 def main(name: str) -> int:
     """Run a worker under this name until it is told to stop; returns its exit code. Ends with 70, 75 or 78 itself.
 
-    Raises SettingsProblems and SecurityFileProblem before anything is started.
+    Raises SettingsProblems and SecurityFileProblem before anything is started. What fails later (schemas of one's own,
+    a registry) fails under the name: whoever worked under it has ended with 75.
     """
     settings = load_settings({**os.environ, "LEADFLOW_NAME": name})
     settings.need(*NEEDED)

@@ -1,14 +1,15 @@
 """Partitions that need no fetching: all that comes to them is this worker's own, and known.
 
 While a backlog passes through, the consumer would fetch, check and unpack four records a lead only to have them thrown
-away. So a partition rests at the client once all that an epoch wrote to it was handed over or kept, twice in a row. It
-is read again, from the next offset that is not known, as soon as that no longer holds:
+away. So a partition rests at the client once two epochs, one after the other of those that write to it, have handed
+over or kept all of it. It is read again, from the next offset that is not known, as soon as that no longer holds:
 
     what this worker appends does not follow: someone else has written
     an epoch is undone
     nothing has been appended for `LONGEST_MS`
 
-So a record of someone else waits for the next epoch that writes here, and no longer than that time. Nothing is skipped
+So a record of someone else waits for the next epoch that writes here, and no longer than that time (and up to a second
+of librdkafka's, where all that it fetched from one broker of several rested). Nothing is skipped
 by it: offsets are committed by the rule of `streams.rounds` alone, whether the consumer fetches or not.
 """
 

@@ -69,7 +69,7 @@ class Client(Protocol):
         ...
 
     def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Return to these offsets; whatever was fetched beyond is returned again."""
+        """Go to these offsets, back (what was fetched beyond is returned again) or ahead of what is known already."""
         ...
 
     def poll(self, max_records: int, timeout_s: float) -> list[Message]:
@@ -80,8 +80,10 @@ class Client(Protocol):
         """
         ...
 
-    def waiting(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    def waiting(self, known: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """Return how many offsets lie between each position and the log's end as last heard of. Never waits.
+
+        What lies below the offset given is known and does not count.
 
         An estimate from what the fetches brought along (control records count); unknown partitions are 0.
         """

@@ -152,7 +152,8 @@ class Engine:
             raise StateInDoubt("an epoch was opened before the last one was closed")
         self._checks.run()
         followed = self._followers.read()
-        self._opener.regulate()
+        may_open = followed and not self._assignment.gathering(self._options.gather_ms_max)
+        self._opener.regulate(may_open)
         hold_s = self._losses.left_ms(self._clock.monotonic_ms()) / 1000
         self._opener.poll(min(timeout_s, hold_s) if hold_s else timeout_s, patient=hold_s > 0)
         metadata = self._client.group_metadata()
@@ -163,6 +164,8 @@ class Engine:
             return None
         if self._assignment.gathering(self._options.gather_ms_max):
             return None
+        if not may_open:
+            self._opener.regulate(may_open=True)
         try:
             epoch = self._opener.open(metadata, self._counters.epochs + 1, self._judge)
         except ENDS_PROCESS:

@@ -102,7 +102,7 @@ class OpenEpoch:
     #: What the last flush put into the transaction, where it was told.
     appended: Appended = field(default_factory=dict)
     #: What it wrote for its own worker (`streams.rounds`): batches of later rounds, batches for the next epochs, where
-    #: both end by partition, and partitions whose records wait for their consumer.
+    #: both end by partition, and partitions of which only the consumer can tell, or nobody here asks.
     handed_over: list[Batch] = field(default_factory=list)
     kept: list[Batch] = field(default_factory=list)
     ends: dict[Place, int] = field(default_factory=dict)

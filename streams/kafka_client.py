@@ -96,9 +96,9 @@ class KafkaClient:
         """See the seam."""
         return self._consumer.poll(max_records, timeout_s)
 
-    def waiting(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    def waiting(self, known: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """See the seam."""
-        return self._consumer.waiting(partitions)
+        return self._consumer.waiting(known)
 
     def group_metadata(self) -> GroupMetadata:
         """See the seam."""

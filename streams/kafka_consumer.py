@@ -127,11 +127,11 @@ class KafkaConsumer:
                 raise EpochLost(f"seek: {problem.args[0].str()}") from None
             self._positions[partition] = offset
 
-    def waiting(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return how far each position is behind the end that the last fetch told of."""
-        return {partition: self._behind(partition) for partition in partitions}
+    def waiting(self, known: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Return how far each position, or what is known beyond it, is behind the end that the last fetch told of."""
+        return {partition: self._behind(partition, offset) for partition, offset in known.items()}
 
-    def _behind(self, partition: TopicPartition) -> int:
+    def _behind(self, partition: TopicPartition, known: int) -> int:
         position = self._positions.get(partition, -1)
         if position < 0:
             return 0
@@ -140,7 +140,7 @@ class KafkaConsumer:
             _, end = self._handle.get_watermark_offsets(raw, cached=True)
         except KafkaException:
             return 0
-        return int(max(0, end - position))
+        return int(max(0, end - max(position, known)))
 
     def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
         """Return the stable committed offsets; librdkafka asks again while a transaction holds one open."""

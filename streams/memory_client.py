@@ -169,10 +169,13 @@ class MemoryClient:
     def _mapped(self, message: Message) -> Message:
         return message._replace(timestamp_ms=self._clock.map(message.timestamp_ms))
 
-    def waiting(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return how many offsets lie before each position."""
-        positions = self._positions
-        return {p: max(0, self._broker.log(p).last_stable - positions[p]) if p in positions else 0 for p in partitions}
+    def waiting(self, known: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Return how many offsets lie before each position, and before what is known."""
+        return {partition: self._behind(partition, offset) for partition, offset in known.items()}
+
+    def _behind(self, partition: TopicPartition, known: int) -> int:
+        position = self._positions.get(partition)
+        return 0 if position is None else max(0, self._broker.log(partition).last_stable - max(position, known))
 
     def group_metadata(self) -> GroupMetadata:
         """Return membership as of the last poll."""

@@ -132,10 +132,11 @@ class Opener:
 
     # --- who may run ----------------------------------------------------------------------------------------
 
-    def regulate(self) -> None:
-        """Decide which stages may run now, and tell the client what to pause."""
+    def regulate(self, may_open: bool) -> None:
+        """Decide which stages may run now, none where no epoch may be opened; tell the client what to pause."""
         now = self._clock.monotonic_ms()
-        idle = {s.name for s in self._stages if s.waits is not None or self._rests.resting(s.name, now)}
+        resting = self._rests.resting
+        idle = {s.name for s in self._stages if not may_open or s.waits is not None or resting(s.name, now)}
         held = self.held
         if now >= self._weigh_at_ms:
             self._weigh_at_ms = now + _WEIGH_EVERY_MS
@@ -147,12 +148,14 @@ class Opener:
     def _bypassed(self, now_ms: int) -> set[TopicPartition]:
         """Return the partitions bypassed now; of those that no longer are, what is known is not fetched any more."""
         lanes, before = self._assignment.lane_of, self._were_bypassed
-        self._were_bypassed = now = {TopicPartition(*place) for place in self.bypass.at(now_ms, lanes)}
+        now = {TopicPartition(*place) for place in self.bypass.at(now_ms, lanes)}
         if ended := [source for source in before if source not in now and source in lanes]:
             try:
                 self._client.seek({source: self._intake.next_of(source) for source in ended})
-            except EpochLost as lost:  # the revoke is on its way; what is fetched again is not taken again
-                log.info("going on without a seek: %s", lost)
+            except EpochLost as lost:  # a revoke is on its way, or it was just assigned: they rest until the next look
+                log.info("asking again for a seek: %s", lost)
+                now.update(ended)
+        self._were_bypassed = now
         return now
 
     def _overfull(self) -> set[TopicPartition]:
@@ -175,7 +178,7 @@ class Opener:
     def _waiting(self, idle: set[str]) -> dict[str, int]:
         """Return how many records wait for each stage that is not idle."""
         lanes = self._assignment.lane_of
-        self.lag = lag = self._client.waiting(source for source in lanes if source not in self.bypass)
+        self.lag = lag = self._client.waiting({source: self._intake.next_of(source) for source in lanes})
         waiting: dict[str, int] = {}
         for lane in self._assignment.running:
             name = lane.stage.name

@@ -23,8 +23,8 @@ class EngineOptions:
     #: Longest wait for what the last epoch wrote for this worker itself, so that each hop takes one epoch.
     own_output_ms_max: int = 10
     #: An epoch that took at most so many records hands over what it wrote to stages of this worker (`streams.rounds`);
-    #: 0 = never. A backlog gains nothing by it, and each offset has to be told; but once what a second brings waits at
-    #: all hops, an epoch holds several hundred records, and only this leads out of it.
+    #: 0 = never, then all is kept for the next epoch. A backlog gains nothing by it; but once what a second brings
+    #: waits at all hops, an epoch holds several hundred records, and only this leads out of it.
     handed_over_records_max: int = 1500
     #: A partition to which each epoch writes so many records and more is not fetched (`streams.bypass`): the calls that
     #: pause it and go on later cost as much as fetching some.

@@ -225,11 +225,16 @@ class Rebuilder:
                 raise Unavailable(_OVERTAKEN)
 
     def _row(self, need: PlanClaims, message: Message) -> Row | None:
-        """Return what claims this lead again; None for a test lead, a lead too old, and bytes that are no lead."""
+        """Return what claims this lead again; None for a test lead, a lead too old, and bytes that are no lead.
+
+        Raises Unavailable for a lead that was judged by a later plan than this worker has.
+        """
         try:
             slip, lead = self._open(message.value or b"")
         except Undecodable:
             return None
+        if slip.plan_version > need.plan_version:  # whoever knows what it was judged by rebuilds
+            raise Unavailable(f"plan version {slip.plan_version} is not known here yet, a lead was judged by it")
         age_ms = max(0, self._now_ms() - slip.received_at)
         if slip.test or need.outlived(age_ms):
             return None

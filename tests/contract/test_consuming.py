@@ -28,7 +28,7 @@ def test_a_paused_partition_returns_nothing_and_goes_on_without_loss(seam: Seam)
     seam.send("in", *values)
     client = seam.client()
     seam.join_at_start(client)
-    first = seam.until(client, holds=lambda: bool(client.waiting([IN_0])))
+    first = seam.until(client, holds=lambda: bool(client.waiting({IN_0: 0})))
     while not first:
         first += client.poll(10, 0.05)
         seam.turn()
@@ -101,8 +101,9 @@ def test_waiting_counts_what_lies_before_the_position(seam: Seam) -> None:
     while not found:
         found += client.poll(10, 0.05)
         seam.turn()
-    assert client.waiting([IN_0])[IN_0] == 40 - len(found)
-    assert client.waiting([OUT_0]) == {OUT_0: 0}
+    assert client.waiting({IN_0: 0})[IN_0] == 40 - len(found)
+    assert client.waiting({IN_0: 39})[IN_0] == 1, "what is known already does not wait"
+    assert client.waiting({OUT_0: 0}) == {OUT_0: 0}
 
 
 def test_a_position_outside_the_log_is_said_and_the_other_partition_goes_on(seam: Seam) -> None:

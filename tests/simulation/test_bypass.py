@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
+from schemas.errors import EpochLost
 from streams.bypass import LONGEST_MS, Bypass
 from streams.client import Place
 from streams.options import EngineOptions
@@ -89,6 +92,38 @@ def test_a_strangers_record_waits_no_longer_than_the_limit_when_nothing_is_writt
     world.clock.advance(1)
     assert worker.run() == [True]
     assert world.out()[-1] == "theirs=1"
+
+
+def test_a_seek_that_is_refused_is_asked_for_again() -> None:
+    world = World(partitions=1)
+    worker, _ = bypassing(world)
+    seek, refused = worker.client.seek, 0
+
+    def refuse(offsets: Mapping[TopicPartition, int]) -> None:
+        nonlocal refused
+        refused += 1
+        if refused < 3:
+            raise EpochLost("the partition is on its way")
+        seek(offsets)
+
+    worker.client.seek = refuse  # type: ignore[method-assign]
+    world.send("a", "theirs")
+    world.clock.advance(LONGEST_MS)
+    worker.run(2)
+    assert refused == 2
+    assert A in worker.client._paused
+    world.settle(worker)
+    assert world.out()[-1] == "theirs=1"
+
+
+def test_what_is_kept_counts_once_among_what_waits() -> None:
+    world = World(partitions=1)
+    worker, _ = start(world, handed_over_records_max=0)
+    world.send("raw", "k")
+    worker.run(1)
+    assert worker.engine._intake.count(A) == 1
+    worker.client.poll(1, 0.0)
+    assert worker.client.waiting({A: worker.engine._intake.next_of(A)}) == {A: 1}, "the marker"
 
 
 def test_an_epoch_that_is_undone_ends_it() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from streams.options import EngineOptions
 from streams.stage import Message, TopicPartition
 from tests.simulation.rig import Worker, World
 
@@ -29,12 +32,12 @@ class Held:
     def rounds(self, number: int) -> list[str]:
         """Let the worker go on for so many rounds of 20 ms, and return what has come out of it."""
         for _ in range(number):
-            self.worker.engine.run_once()
+            self.worker.engine.run_once(0.1)
             self.world.clock.advance(20)
         return sorted(self.world.out())
 
 
-def restarted() -> Held:
+def restarted(options: EngineOptions | None = None) -> Held:
     """A worker that has counted a record in each of two partitions, stopped; its successor has two more to count."""
     world = World(partitions=2)
     first = world.worker("w0")
@@ -44,7 +47,7 @@ def restarted() -> Held:
     first.engine.stop()
     for partition in (0, 1):
         world.send("a", f"k{partition}", partition=partition)
-    return Held(world, world.worker("w1", start=False))
+    return Held(world, world.worker("w1", start=False, options=options))
 
 
 BEFORE = ["k0=1", "k1=1"]
@@ -77,3 +80,28 @@ def test_tables_are_restored_while_the_followed_topics_are_read() -> None:
     assert {source.partition for source in held.worker.engine.state().running} == {0, 1}
     held.follow = False
     assert held.rounds(5) == ["k0=1", "k0=2", "k1=1", "k1=2"]
+
+
+@pytest.mark.parametrize("what", ["follow", "changelog_0"])
+def test_while_nothing_may_begin_it_waits_and_takes_in_no_more_than_an_epoch(what: str) -> None:
+    held = restarted(EngineOptions(epoch_records_max=10, gather_ms_max=60_000))
+    for _ in range(50):
+        held.world.send("a", "k1", partition=1)
+    setattr(held, what, True)
+    held.worker.engine.follow("plan", lambda message: None)
+    held.worker.engine.start()
+    held.rounds(5)
+    waits: list[float] = []
+    poll = held.worker.client.poll
+
+    def watched(max_records: int, timeout_s: float) -> list[Message]:
+        waits.append(timeout_s)
+        return poll(max_records, timeout_s)
+
+    held.worker.client.poll = watched  # type: ignore[method-assign]
+    held.rounds(50)
+    assert min(waits) > 0, "it does not spin"
+    assert held.worker.engine._intake.count(TopicPartition("a", 1)) <= 2 * 10
+    setattr(held, what, False)
+    held.rounds(60)
+    assert "k1=52" in held.world.out()

@@ -132,7 +132,7 @@ def test_waiting_is_the_distance_to_the_log_end(cluster: Cluster) -> None:
     client = cluster.client()
     join_at_start(client)
     until_some(client, 10)
-    assert client.waiting([IN_0, TopicPartition("in", 7)]) == {IN_0: 20, TopicPartition("in", 7): 0}
+    assert client.waiting({IN_0: 0, TopicPartition("in", 7): 0}) == {IN_0: 20, TopicPartition("in", 7): 0}
 
 
 def test_a_position_outside_the_log_stops_that_partition_alone(cluster: Cluster) -> None:

@@ -96,3 +96,14 @@ def test_a_key_that_nobody_looked_at_for_a_while_is_claimed_again(world: World) 
     with pytest.raises(Unavailable, match="widens"):
         claims.claim([], third)
     assert claims.claim([like(third)], third)[1][0].lead_id == "lead-1"
+
+
+def test_a_worker_that_is_behind_does_not_rebuild_what_was_judged_by_a_plan_that_it_has_not_seen(world: World) -> None:
+    """It would leave the phone out, and its claims look like those that the plan in force asks for."""
+    needs = versions((PHONES, PHONES), (None, PHONES), (PHONES, PHONES), (None, PHONES))
+    world.unique(MARIA, 1, plan_version=3)
+    behind = world.worker()
+    with pytest.raises(AssertionError, match="no generation"):
+        settled(behind, needs[1])
+    claims = settled(world.worker(), needs[3])
+    assert claims.claim([like(needs[3])], needs[3])[1][0].lead_id == "lead-1"
