@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -158,37 +157,21 @@ def test_what_stops_a_stage_stops_it_hop_by_hop_as_well(error: Exception) -> Non
     assert any("away" in reason or "no more" in reason for reason in state.not_ready)
 
 
-def test_a_stage_that_needs_a_person_leaves_no_open_transaction() -> None:
+@pytest.mark.parametrize("hook", ["process", "prepare"])
+def test_a_stage_that_needs_a_person_leaves_no_open_transaction(hook: str) -> None:
     """Nobody starts this process again, and until the time-out readers would wait at what it has written."""
 
-    class Halting(Counting):
-        def process(self, batch: Batch, epoch: Epoch) -> None:
-            raise NeedsPerson("look at this")
+    def halt(*_: object) -> None:
+        raise NeedsPerson("look at this")
 
     world = World(partitions=1)
-    worker = world.worker(stages=[Feeding(), Halting()])
+    worker = world.worker(stages=[Feeding(), type("Halting", (Counting,), {hook: halt})()])
     world.settle(worker)
     world.send("raw", "k")
     with pytest.raises(NeedsPerson):
         worker.run()
     log = world.broker.log(A)
     assert log.end > 0, "the first round had written"
-    assert log.last_stable == log.end
-
-
-def test_one_that_needs_a_person_to_prepare_leaves_none_either() -> None:
-    class Halting(Counting):
-        def prepare(self, batches: Sequence[Batch]) -> None:
-            raise NeedsPerson("look at this")
-
-    world = World(partitions=1)
-    worker = world.worker(stages=[Feeding(), Halting()])
-    world.settle(worker)
-    world.send("raw", "k")
-    with pytest.raises(NeedsPerson):
-        worker.run()
-    log = world.broker.log(A)
-    assert log.end > 0
     assert log.last_stable == log.end
 
 

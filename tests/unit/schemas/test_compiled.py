@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from sys import getrefcount
 from typing import Any
 
 import fastavro
@@ -21,6 +22,7 @@ from schemas.repeated import (
     REMEMBERED_MAX,
     REPEATED,
     RUNS,
+    SHARED_LISTS_MAX,
     TEXT_CHARACTERS_MAX,
     Remembered,
     RememberedEntries,
@@ -170,6 +172,16 @@ def test_what_is_remembered_is_bounded_and_right() -> None:
         score: Score = filled(Score, number=number)
         assert remembered[score] == remembered[score] == written(score)
         assert len(remembered) <= REMEMBERED_MAX
+
+
+def test_few_of_the_lists_that_nobody_shares_are_kept() -> None:
+    written = list_writer(varints.write_long)
+    lists = [(number,) for number in range(SHARED_LISTS_MAX + 10)]
+    before = sum(getrefcount(each) for each in lists)
+    for each in lists:
+        written(each)
+    kept = sum(getrefcount(each) for each in lists) - before
+    assert 0 < kept <= SHARED_LISTS_MAX
 
 
 def test_texts_that_are_remembered_are_short_few_and_right() -> None:
