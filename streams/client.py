@@ -18,6 +18,8 @@ Place = tuple[str, int]
 #: A record to be produced: topic, value, key, partition (None: by key), headers. A plain tuple: an epoch has thousands,
 #: and a named one costs as much as the rest of `emit`.
 Output = tuple[str, bytes | None, bytes | None, int | None, Headers]
+#: Records by the partition they go to, in their order.
+Placed = Mapping[Place, Sequence[Output]]
 
 
 class GroupMetadata(NamedTuple):
@@ -101,14 +103,18 @@ class Client(Protocol):
         """
         ...
 
-    def produce(self, outputs: Sequence[Output], told: Container[str] = ()) -> Mapping[Place, Sequence[Output]]:
-        """Queue records in the open transaction; those of one partition are appended in their order.
+    def place(self, outputs: Sequence[Output]) -> Placed:
+        """Return the records by the partition they go to, in their order; nothing is sent, and it never waits long.
 
         Without a partition: murmur2 of the key over the pinned count; -1 when there is no key either and the client
-        leaves it to the producer. Returns the records by the partition they go to. Where those of the topics in `told`
-        are appended, `flush` tells.
+        leaves it to the producer. Raises EpochLost for an unknown topic and for a record that is too large for it.
+        """
+        ...
 
-        Raises EpochLost when one cannot be queued (unknown topic, too large, queue full).
+    def produce(self, placed: Placed, told: Container[str] = ()) -> None:
+        """Queue records in the open transaction; those of one partition are appended in their order.
+
+        Where those of the topics in `told` are appended, `flush` tells. Raises EpochLost when one cannot be queued.
         """
         ...
 

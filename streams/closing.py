@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from schemas.errors import EpochLost, NeedsPerson, Unavailable
 from schemas.records import Position, Record
-from streams.client import Client
+from streams.client import Client, Place, Placed
 from streams.clock import Clock
 from streams.cpu import Cpu
 from streams.dead_letters import dead_letter, dead_topic
@@ -101,6 +101,7 @@ class Closer:
         """
         client = self._client
         try:
+            self._place(epoch)
             self._send(epoch)
             self._confirm_clock()
             self._confirm(epoch)
@@ -121,8 +122,19 @@ class Closer:
         records, outputs = (epoch.processed, epoch.processed - epoch.records), len(epoch.outputs)
         self._on_event(EpochCommitted(*records, outputs, self.last_ms, slow, self._cpu.take()))
 
+    def place(self, epoch: OpenEpoch) -> Placed:
+        """Give what was emitted since the last call its partitions, and return it: it is pending now.
+
+        A failure is kept in the epoch.
+        """
+        try:
+            return self._place(epoch)
+        except EpochLost as error:
+            epoch.fail(Failure(error))
+            return {}
+
     def send_round(self, epoch: OpenEpoch) -> None:
-        """Put what was emitted into the transaction, which begins with the first round; see `OpenEpoch.appended`.
+        """Put what is pending into the transaction, which begins with it; see `OpenEpoch.appended`.
 
         A failure is kept in the epoch; the transaction is then open until `abort`.
         """
@@ -143,18 +155,30 @@ class Closer:
         if epoch.begun:
             self._client.abort()
 
+    def _place(self, epoch: OpenEpoch) -> Placed:
+        outputs, epoch.placed = epoch.unplaced(), len(epoch.outputs)
+        placed = self._client.place(outputs)
+        for place, own in placed.items():
+            epoch.pending.setdefault(place, []).extend(own)
+        return placed
+
     def _send(self, epoch: OpenEpoch) -> None:
-        """Put what was emitted into the transaction, and note where stages' sources were appended to, if it is told."""
-        epoch.appended = {}
+        """Put what is pending into the transaction, and note where stages' sources were appended to, if it is told."""
         if not epoch.sent:
             self._begin(epoch)
-        outputs, epoch.produced = epoch.unsent(), len(epoch.outputs)
-        placed = self._client.produce(outputs, self._sources)
+        placed, epoch.pending = epoch.pending, {}
+        self._client.produce(placed, self._sources)
         epoch.written.update(placed)
         offsets = self._client.flush()
         epoch.left_behind.update(placed.keys() - offsets.keys())
         epoch.last_appended.update({place: last for place, (_, last) in offsets.items()})
-        epoch.appended = {place: (*ends, placed[place]) for place, ends in offsets.items()}
+        foretold, epoch.foretold = epoch.foretold, {}
+        _check_foretold(epoch, foretold, placed, offsets)
+        epoch.appended = {}
+        for place, (first, last) in offsets.items():
+            known = foretold[place][1] if place in foretold else 0
+            if known < len(placed[place]):
+                epoch.appended[place] = (first + known, last, placed[place][known:])
 
     def _begin(self, epoch: OpenEpoch) -> None:
         self._ends = self._changelog_ends()
@@ -201,6 +225,20 @@ class Closer:
     def _complete(self) -> None:
         for lane, end in self._ends.items():
             lane.complete_to, lane.complete_at_ms = end, self._clock.monotonic_ms()
+
+
+def _check_foretold(
+    epoch: OpenEpoch,
+    foretold: Mapping[Place, tuple[int, int]],
+    placed: Placed,
+    offsets: Mapping[Place, tuple[int, int]],
+) -> None:
+    """Raise EpochLost when records do not stand where they were foretold to: offsets of others would be committed."""
+    for place, (expected, _) in foretold.items():
+        first, last = offsets.get(place, (None, 0))
+        if first != expected or last - first != len(placed[place]) - 1:
+            epoch.overtaken = place
+            raise EpochLost(f"someone else wrote to {place[0]}-{place[1]} before offset {expected}, which was foretold")
 
 
 def _batches_of(epoch: OpenEpoch, lane: Lane) -> tuple[Batch, ...]:

@@ -8,8 +8,9 @@ A driver (the Faust app, or a plain loop) calls, from one thread at a time:
         for batch in batches:
             engine.process(batch)              2 the stage decides
         batches = engine.next_round(epoch)       what it wrote for stages of this worker, at once (`streams.rounds`)
-    engine.close(epoch)                        3 timers, 4 changelog and positions, 5 begin, produce, flush,
-                                               6 confirm, 7 offsets, 8 commit, 9 keep the state and advance
+    engine.close(epoch)                        3 timers, 4 changelog and positions, 5 begin, produce, flush (and see
+                                               that offsets are as foretold), 6 confirm, 7 offsets, 8 commit,
+                                               9 keep the state and advance
 
 A step that fails before the transaction has begun is undone in memory; after that it is aborted and undone. Records
 given back wait in process and are not fetched again. An outcome that nobody knows ends the process (StateInDoubt,
@@ -341,7 +342,7 @@ class Engine:
         self._rounds.undone(epoch)
         self._counters.undone += 1
         self._on_event(EpochUndone(type(failure.error).__name__, epoch.sent))
-        if epoch.sent:
+        if epoch.sent or isinstance(failure.error, EpochLost):
             self._opener.size.shrink()
             self._losses.lost(self._clock.monotonic_ms())
         if epoch.handed_over and not isinstance(failure.error, (EpochLost, Unavailable)):

@@ -1,7 +1,7 @@
 """One epoch: what it took, what it wrote, and what a running stage may see of it.
 
-Nothing is sent while the stages of its first round run: an epoch that fails there costs no abort. What they wrote for
-stages of the same worker begins the transaction (`streams.rounds`); otherwise that holds nothing but I/O.
+Nothing is sent while the stages of its first round run, nor of later ones while it is known where their records will
+stand (`streams.rounds`): an epoch that fails there costs no abort, and the transaction holds nothing but I/O.
 """
 
 from __future__ import annotations
@@ -96,11 +96,18 @@ class OpenEpoch:
     #: Every lane that the epoch touches, with or without records.
     lanes: dict[Lane, None] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
+    #: How many of `outputs` were placed, and of those what the transaction does not hold yet, by partition.
+    placed: int = 0
+    pending: dict[Place, list[Output]] = field(default_factory=dict)
     #: The partitions to which the transaction has written, and the last offset where it was told.
     written: set[Place] = field(default_factory=set)
     last_appended: dict[Place, int] = field(default_factory=dict)
-    #: What the last flush put into the transaction, where it was told.
+    #: What the last round has, or will have, put into the transaction, where it was told or foretold.
     appended: Appended = field(default_factory=dict)
+    #: Of what is pending: the first offset and the number of records that were foretold, and are to be looked at.
+    foretold: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    #: Where someone else wrote before records whose offset was foretold.
+    overtaken: Place | None = None
     #: What it wrote for its own worker (`streams.rounds`): batches of later rounds, batches for the next epochs, where
     #: both end by partition, and partitions of which only the consumer can tell, or nobody here asks.
     handed_over: list[Batch] = field(default_factory=list)
@@ -108,8 +115,6 @@ class OpenEpoch:
     ends: dict[Place, int] = field(default_factory=dict)
     left_behind: set[Place] = field(default_factory=set)
     rounds: int = 1
-    #: How many of `outputs` the transaction holds already.
-    produced: int = 0
     failure: Failure | None = None
     #: The transaction was to begin: a failure is one of the cluster's, and has cost time.
     sent: bool = False
@@ -139,9 +144,16 @@ class OpenEpoch:
         """How many records its stages processed: those taken and those handed over."""
         return self.records + sum(len(batch.messages) for batch in self.handed_over)
 
-    def unsent(self) -> list[Output]:
-        """Return what was emitted and is not in the transaction yet."""
-        return self.outputs[self.produced :] if self.produced else self.outputs
+    def unplaced(self) -> list[Output]:
+        """Return what was emitted and has no partition yet."""
+        return self.outputs[self.placed :] if self.placed else self.outputs
+
+    def foretell(self, appended: Appended) -> None:
+        """Take records as appended that are pending; where they stand in truth is looked at when they are sent."""
+        self.appended = appended
+        for place, (first, last, _) in appended.items():
+            begin, count = self.foretold.get(place, (first, 0))
+            self.foretold[place] = (begin, count + last - first + 1)
 
     def fail(self, failure: Failure) -> None:
         """Remember the first failure; what comes after it is its consequence."""

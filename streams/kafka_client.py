@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from config.kafka import KafkaSettings
 from schemas.errors import EpochLost, StateInDoubt
-from streams.client import GroupMetadata, Headers, Output, Place
+from streams.client import GroupMetadata, Headers, Output, Place, Placed
 from streams.kafka_admin import ClusterWatch, KafkaAdmin, sharper
 from streams.kafka_consumer import KafkaConsumer, OnAssign, OnRevoke
 from streams.kafka_producer import Cause, KafkaProducer
@@ -115,7 +115,7 @@ class KafkaClient:
         self._watch.raise_if_changed()
         self._producer.begin()
 
-    def produce(self, outputs: Sequence[Output], told: Container[str] = ()) -> Mapping[Place, Sequence[Output]]:
+    def place(self, outputs: Sequence[Output]) -> Placed:
         """See the seam."""
         placed: dict[Place, list[Output]] = {}
         counts, least = self._counts, self._least_limit
@@ -132,9 +132,12 @@ class KafkaClient:
                 placed[place].append(output)
             else:
                 placed[place] = [output]
+        return placed
+
+    def produce(self, placed: Placed, told: Container[str] = ()) -> None:
+        """See the seam."""
         for (topic, partition), own in placed.items():
             self._producer.produce(self._full_names[topic], partition, own, topic in told)
-        return placed
 
     def _check_size(self, topic: str, size: int, headers: Headers) -> None:
         """A record that the broker refuses inside a transaction costs two aborts; refuse it here."""

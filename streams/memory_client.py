@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from schemas.errors import Fenced, StateInDoubt
-from streams.client import GroupMetadata, OffsetGone, Output, Place
+from streams.client import GroupMetadata, OffsetGone, Output, Place, Placed
 from streams.clock import Clock
 from streams.memory_broker import MemoryBroker
 from streams.memory_group import Member
@@ -194,22 +194,31 @@ class MemoryClient:
         self._begun, self._told = True, {}
         self.on_step("begin", "after")
 
-    def produce(self, outputs: Sequence[Output], told: Container[str] = ()) -> Mapping[Place, Sequence[Output]]:
-        """Write at once: other readers must not see it before the commit anyway."""
+    def place(self, outputs: Sequence[Output]) -> Placed:
+        """Return the records by the log they go to."""
         placed: dict[Place, list[Output]] = {}
         for output in outputs:
-            self.on_step("produce", "before")
-            self._check_begun()
-            topic, value, key, partition, headers = output
+            topic, _, key, partition, _ = output
             log = self._broker.place(topic, key, partition)
-            offset = self._broker.append(self._name, self._epoch, log, key, value, headers)
-            place = (topic, log.partition.partition)
-            placed.setdefault(place, []).append(output)
-            if topic in told:
-                self._told[place] = (self._told.get(place, (offset, offset))[0], offset)
-            self._sample = (self._clock.real_ms(), self._broker.now_ms())
-            self.on_step("produce", "after")
+            placed.setdefault((topic, log.partition.partition), []).append(output)
         return placed
+
+    def produce(self, placed: Placed, told: Container[str] = ()) -> None:
+        """Write at once: other readers must not see it before the commit anyway."""
+        for place, outputs in placed.items():
+            for output in outputs:
+                self.on_step("produce", "before")
+                self._append(place, output, place[0] in told)
+                self.on_step("produce", "after")
+
+    def _append(self, place: Place, output: Output, told: bool) -> None:
+        self._check_begun()
+        _, value, key, _, headers = output
+        log = self._broker.place(place[0], key, place[1])  # the topic may be gone since
+        offset = self._broker.append(self._name, self._epoch, log, key, value, headers)
+        if told:
+            self._told[place] = (self._told.get(place, (offset, offset))[0], offset)
+        self._sample = (self._clock.real_ms(), self._broker.now_ms())
 
     def flush(self) -> Mapping[Place, tuple[int, int]]:
         """Nothing is queued here."""

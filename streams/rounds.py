@@ -4,10 +4,9 @@ A lead whose partitions belong to one worker so passes all its stages in one epo
 cluster it is the same: the record is in the log, its consumer's offset is committed with it, and it stands before any
 other reader once the transaction is committed. It is only not waited for.
 
-That holds for a partition while nothing can lie between what was taken of it and the record just written: committing
-its offset would skip that. The record must stand at the next offset to be taken, or behind one offset that is known
-to be the end of our own last transaction there, because the record before it is ours and was taken as well, and Kafka
-lets no transaction of ours write before all ends of the last one are written. Anything else waits for its consumer.
+Nothing need be written for that while it is known where it will stand (`streams.following`): then all rounds are
+written and flushed once, at its end. Where that is not known a round begins the transaction, is flushed, and its
+records are handed over if they follow what was taken of their partition; the others wait for their consumer.
 Decision 0011.
 """
 
@@ -20,10 +19,11 @@ from itertools import count, repeat
 
 from schemas.errors import NeedsPerson
 from streams.assignment import Assignment
-from streams.client import Output, Place
+from streams.client import Output, Place, Placed
 from streams.closing import Closer
 from streams.cpu import COMMITTING, Cpu
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
+from streams.following import Following
 from streams.intake import Intake
 from streams.lanes import Lane
 from streams.opening import Opener
@@ -39,7 +39,7 @@ EPOCHS_AFTER_A_CRASH = 1000
 
 
 class Rounds:
-    """Chooses what is handed over, and remembers where this worker's own records end."""
+    """Chooses what is handed over, and what of it need not be written first."""
 
     def __init__(
         self,
@@ -66,17 +66,21 @@ class Rounds:
         self._open_ms_max = options.epoch_slow_ms // 4
         #: Sources of the stages that can take records inside a transaction.
         self._takers = frozenset(topic for stage in stages if not stage.reaches_out for topic in stage.sources)
-        self._last: dict[Place, int] = {}
+        self._own = Following()
         self._plain = 0
 
     def next(self, epoch: OpenEpoch) -> Sequence[Batch]:
-        """Put what was emitted into the transaction; return what of it is to be processed now, prepared and let in.
+        """Return what was just emitted and is to be processed now, prepared and let in; it is written if it must be.
 
         Empty: nothing can be handed over, or the epoch has failed.
         """
-        self._mark(())
-        self._cpu.of(COMMITTING, partial(self._closer.send_round, epoch))
-        self._mark(epoch.taken)
+        placed = self._cpu.of(COMMITTING, partial(self._closer.place, epoch))
+        if epoch.failure is None and not self._foretell(epoch, placed):
+            self._mark(())
+            self._cpu.of(COMMITTING, partial(self._closer.send_round, epoch))
+            self._mark(epoch.taken)
+        if epoch.failure is not None:
+            return ()
         epoch.rounds += 1
         batches = self._following(epoch, self._in_time(epoch))
         epoch.handed_over += batches
@@ -111,11 +115,26 @@ class Rounds:
             and epoch.rounds < ROUNDS_MAX
             and epoch.records <= self._records_max
             and self._in_time(epoch)
-            and any(output[0] in self._takers for output in epoch.unsent())
+            and any(output[0] in self._takers for output in epoch.unplaced())
         )
 
     def _in_time(self, epoch: OpenEpoch) -> bool:
         return self._closer.open_ms(epoch) < self._open_ms_max
+
+    def _foretell(self, epoch: OpenEpoch, placed: Placed) -> bool:
+        """Tell where records will stand that go to partitions of this worker, if it is known of all of them."""
+        lanes, appended = self._assignment.lane_of, dict[Place, tuple[int, int, Sequence[Output]]]()
+        for place, outputs in placed.items():
+            if place in epoch.left_behind or TopicPartition(*place) not in lanes:
+                continue
+            first = epoch.ends.get(place)
+            if first is None:
+                first = self._own.foretold(place, self._intake.next_of(place), epoch.number)
+            if first is None:
+                return False
+            appended[place] = (first, first + len(outputs) - 1, outputs)
+        epoch.foretell(appended)
+        return True
 
     def _following(self, epoch: OpenEpoch, in_time: bool) -> list[Batch]:
         """Sort what was just appended: handed over now (returned, a batch a partition), kept, or left behind."""
@@ -129,7 +148,10 @@ class Rounds:
                 continue
             waiting = self._intake.count(partition)
             at = epoch.ends.get(place, self._intake.next_of(place))
-            if waiting > self._kept_max or not self._follows(place, at, (first, last), len(outputs)):
+            follows = self._own.follows(place, at, (first, last), len(outputs))
+            if not follows:
+                self._own.apart(place, at, epoch.number)
+            if waiting > self._kept_max or not follows:
                 epoch.left_behind.add(place)
                 continue
             batch = Batch(*place, _messages(place, first, outputs, epoch.now_ms))
@@ -137,15 +159,6 @@ class Rounds:
             at_once = lane.stage.name in may_run and place[0] in self._takers and not lane.fresh
             (found if at_once and not waiting and place not in kept else epoch.kept).append(batch)
         return found
-
-    def _follows(self, place: Place, at: int, ends: tuple[int, int], count: int) -> bool:
-        """Whether records stand behind `at` with nothing between that and them, nor among them.
-
-        They are ours and in order, so `count` of them from the first offset to the last leave no room for another.
-        """
-        first, last = ends
-        own_end_between = first == at + 1 and self._last.get(place) == at - 1
-        return (first == at or own_end_between) and last - first == count - 1
 
     def committed(self, epoch: OpenEpoch, now_ms: int) -> None:
         """Remember where our records end now; copies of what is known already are not taken from the consumer.
@@ -162,15 +175,17 @@ class Rounds:
         for batch in epoch.kept:
             self._intake.put(batch)
             counts[batch.topic, batch.partition] += len(batch.messages)
-        for place in epoch.written:
-            self._last.pop(place, None)
-        self._last.update(epoch.last_appended)
+        self._own.committed(epoch.written, epoch.last_appended)
         self._opener.bypass.committed(counts, epoch.left_behind, now_ms)
         self._plain = max(0, self._plain - 1)
 
     def undone(self, epoch: OpenEpoch) -> None:
-        """Do without for a while after an epoch that failed in a later round."""
+        """Do without for a while after an epoch that failed in a later round, or foretold an offset wrongly."""
         self._opener.bypass.end_all()
+        if epoch.overtaken is not None:
+            self._own.apart(epoch.overtaken, self._intake.next_of(epoch.overtaken), epoch.number)
+        if epoch.sent:
+            self._own.undone()
         if epoch.handed_over:
             self.rest(PLAIN_EPOCHS)
 

@@ -23,7 +23,7 @@ from typing import Any
 from agents import start, worker
 from agents.dedup.stage import DedupStage
 from streams import faust_driver
-from streams.client import GroupMetadata, Output, Place
+from streams.client import GroupMetadata, Place, Placed
 from streams.kafka_client import KafkaClient
 from streams.stage import Batch, Message, TopicPartition
 
@@ -66,13 +66,14 @@ class Doomed(KafkaClient):
         self._after("processed")
         super().begin()
 
-    def produce(self, outputs: Sequence[Output], told: Container[str] = ()) -> Mapping[Place, Sequence[Output]]:
+    def produce(self, placed: Placed, told: Container[str] = ()) -> None:
         """See the seam. The broker has one record before the process is struck: an open transaction is left."""
-        if self._armed("produced"):
-            super().produce(outputs[:1])
+        if placed and self._armed("produced"):
+            place, outputs = next(iter(placed.items()))
+            super().produce({place: outputs[:1]})
             super().flush()
             self._after("produced")
-        return super().produce(outputs, told)
+        super().produce(placed, told)
 
     def flush(self) -> Mapping[Place, tuple[int, int]]:
         """See the seam."""

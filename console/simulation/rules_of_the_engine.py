@@ -8,17 +8,17 @@ from agents.delivery.stage import Delivery
 from agents.routing.stage import Routing
 from console.simulation.switching_off import Switches
 from schemas.topics import changelog_topic
-from streams import assignment
+from streams import assignment, closing
 from streams.assignment import Assignment
 from streams.client import GroupMetadata
 from streams.closing import Closer
 from streams.epoch import OpenEpoch
+from streams.following import Following
 from streams.intake import Intake
 from streams.lanes import KeptState
 from streams.memory_broker import MemoryBroker
 from streams.memory_client import MemoryClient
 from streams.memory_group import MemoryGroup
-from streams.rounds import Rounds
 from streams.stage import TopicPartition
 from streams.stores import Store
 
@@ -75,7 +75,12 @@ def offsets_always(switches: Switches) -> None:
 
 def following(switches: Switches) -> None:
     """A record is handed over wherever it stands, and its offset is committed over whatever lies before it."""
-    switches.set(Rounds, "_follows", lambda *_: True)
+    switches.set(Following, "follows", lambda *_: True)
+
+
+def foretold(switches: Switches) -> None:
+    """What was handed over before it was written is taken to stand where it was foretold to."""
+    switches.set(closing, "_check_foretold", lambda *_: None)
 
 
 def positions(switches: Switches) -> None:

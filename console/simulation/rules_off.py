@@ -22,9 +22,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("all-rights", "rule 2", "all N rights get an end", protocol.all_rights, "fair", 0),
     Rule("token-kept", "rule 3", "a refused right is sent on", protocol.token_kept, "fair", 4),
     Rule("have-check", "rule 5", "no lead twice to one buyer", protocol.have_check, "caps", 6),
-    Rule("at-the-cap", "rule 6", "used >= cap refuses, not ==", protocol.at_the_cap, "caps", 13),
+    Rule("at-the-cap", "rule 6", "used >= cap refuses, not ==", protocol.at_the_cap, "caps", 15),
     Rule("spend-with-price", "rule 6", "used + price > budget refuses", protocol.spend_with_price, "caps", 0),
-    Rule("windows-stay", "rule 8", "windows never go back", protocol.windows_stay, "clocks", 11),
+    Rule("windows-stay", "rule 8", "windows never go back", protocol.windows_stay, "clocks", 21),
     Rule(
         "windows-together",
         "rule 7",
@@ -34,10 +34,10 @@ RULES: Final[tuple[Rule, ...]] = (
         8,
     ),
     Rule("terms-hash", "rule 14", "sold on the owner's terms of now", protocol.terms_hash, "caps", 45),
-    Rule("freshness", "rule 15", "age is asked at every reservation", protocol.freshness, "clocks", 0),
+    Rule("freshness", "rule 15", "age is asked at every reservation", protocol.freshness, "clocks", 1),
     Rule("opening-hours", "owner", "hours are asked at every reservation", protocol.opening_hours, "clocks", 1),
     Rule("tests-apart", "owner", "a test lead costs and counts nothing", protocol.tests_apart, "fair", 2),
-    Rule("plan-not-behind", "router", "a router behind the lead's plan refuses", protocol.plan_not_behind, "plans", 14),
+    Rule("plan-not-behind", "router", "a router behind the lead's plan refuses", protocol.plan_not_behind, "plans", 1),
     Rule("last-look", "claims", "claims are asked again before the commit", protocol.last_look, "claims", 3),
     Rule("claim-coordinates", "claims", "a record knows its own claim", protocol.claim_coordinates, "refusals", 0),
     Rule("all-partitions", "claims", "a rebuild reads all partitions", protocol.all_partitions, "redis", 2),
@@ -45,19 +45,20 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("widening", "claims", "a wider plan has claims rebuilt", protocol.widening, "plans", 10),
     Rule("undo", "step 8", "an undone epoch leaves no change", engine.undo, "refusals", 0),
     Rule("giving-back", "step 8", "an undone epoch's records are taken again", engine.giving_back, "refusals", 0),
-    Rule("forgetting", "step 8", "stages forget what an undone epoch noted", engine.forgetting, "refusals", 1),
+    Rule("forgetting", "step 8", "stages forget what an undone epoch noted", engine.forgetting, "refusals", 13),
     Rule(
-        "generation-fence", "step 7", "offsets of an old generation are refused", engine.generation_fence, "zombies", 4
+        "generation-fence", "step 7", "offsets of an old generation are refused", engine.generation_fence, "zombies", 5
     ),
-    Rule("metadata-at-poll", "step 1", "membership is that of the poll", engine.metadata_at_poll, "zombies", 4),
+    Rule("metadata-at-poll", "step 1", "membership is that of the poll", engine.metadata_at_poll, "zombies", 5),
     Rule("following", "step 2", "a later round takes only what follows", engine.following, "fair", 0),
+    Rule("foretold", "step 5", "foretold offsets are looked at", engine.foretold, "fair", 0),
     Rule("positions", "step 4", "each epoch notes its positions", engine.positions, "crashes", 0),
     Rule(
         "changelog", "step 4", "changes are committed with their offsets", engine.changelog_with_offsets, "crashes", 0
     ),
     Rule("stable-offsets", "restore", "wait for pending offsets first", engine.stable_offsets, "crashes", 1),
-    Rule("kept-read-on", "restore", "kept state is read on", engine.kept_read_on, "zombies", 0),
-    Rule("position-check", "restore", "state must be where the offsets are", engine.position_check, "zombies", 0),
+    Rule("kept-read-on", "restore", "kept state is read on", engine.kept_read_on, "zombies", 2),
+    Rule("position-check", "restore", "state must be where the offsets are", engine.position_check, "zombies", 2),
 )
 
 #: Rules whose absence takes a rare coincidence to show: some hundreds of seeds. No test waits for them; their seed is
@@ -81,8 +82,10 @@ RARE: Final[tuple[Rule, ...]] = (
         "everything",
         4528,
     ),
-    Rule("offsets-always", "step 7", "a timer's transaction carries offsets", engine.offsets_always, "timers", 44),
-    Rule("uncommitted-changelog", "restore", "read to the uncommitted end", engine.uncommitted_changelog, "crashes", 0),
+    Rule("offsets-always", "step 7", "a timer's transaction carries offsets", engine.offsets_always, "timers", 5),
+    Rule(
+        "uncommitted-changelog", "restore", "read to the uncommitted end", engine.uncommitted_changelog, "crashes", 15
+    ),
 )
 
 

@@ -94,7 +94,7 @@ def line(broker: ProxiedKafka) -> Iterator[Line]:
 
 def produce(client: KafkaClient, value: bytes, partition: int) -> None:
     """Write one record to `out` and wait for it."""
-    client.produce([("out", value, b"k", partition, ())])
+    client.produce(client.place([("out", value, b"k", partition, ())]))
     client.flush()
 
 

@@ -164,7 +164,7 @@ def transact(client: KafkaClient, values: list[bytes], offsets: dict[TopicPartit
     for _ in range(REDOS):
         client.begin()
         for value in values:
-            client.produce([("out", value, value, None, ())])
+            client.produce(client.place([("out", value, value, None, ())]))
         try:
             client.flush()
         except EpochLost as lost:
