@@ -26,7 +26,7 @@ from typing import Any
 
 from schemas.compiled_source import Schema, Source
 from schemas.records import Record
-from schemas.repeated import REMEMBERED_MAX, RememberedPairs
+from schemas.repeated import REMEMBERED_MAX, remembered_pairs
 
 #: Fewer fields of text at the end are not worth a second way to read them.
 FIELDS_MIN = 4
@@ -66,7 +66,7 @@ def compile_text_reader(schema: Schema, types: Mapping[str, type[Record]]) -> Te
     """Return `read(bytes, text, values of the fields before) -> record or None` for a record that ends in text."""
     fields = schema["fields"]
     before = len(fields) - text_at_the_end(schema)
-    source = _Reading(schema, types, {"PAIRS": RememberedPairs(), "SIZE": _SIZE, "make": types[schema["name"]]})
+    source = _Reading(schema, types, {"PAIRS": remembered_pairs(), "SIZE": _SIZE, "make": types[schema["name"]]})
     return source.reader([field["type"] for field in fields[before:]], [f"v{number}" for number in range(before)])
 
 
@@ -120,7 +120,7 @@ class _Sizes(dict[int, str]):
 
 
 class _Entries(dict[str, str]):
-    """The entries of one key of a map, by value, as text. Bounded."""
+    """The entries of one key of a map, by value, as text. Bounded; unlike a `Memo` it keeps the short ones only."""
 
     def __init__(self, key: str) -> None:
         super().__init__()

@@ -24,7 +24,6 @@ from schemas.repeated import (
     REPEATED_ALONE,
     RUNS,
     SHARED_ENTRIES,
-    Remembered,
     RememberedEntries,
     RememberedTexts,
     Writer,
@@ -33,6 +32,7 @@ from schemas.repeated import (
     items_writer,
     list_writer,
     named_writer,
+    remembered,
     shared_writer,
 )
 
@@ -41,10 +41,10 @@ _FEW_ENTRIES = entries_writer(RememberedEntries().__getitem__)
 _NAMES = {
     "join": b"".join,
     "DOUBLE": varints.DOUBLE.pack,
-    "INTS": varints.Numbers(varints.write_int),
-    "LONGS": varints.Numbers(varints.write_long),
-    "LENGTHS": varints.Numbers(varints.write_length),
-    "SOME": varints.Numbers(lambda length: b"\2" + varints.write_length(length)),
+    "INTS": varints.numbers(varints.write_int),
+    "LONGS": varints.numbers(varints.write_long),
+    "LENGTHS": varints.numbers(varints.write_length),
+    "SOME": varints.numbers(lambda length: b"\2" + varints.write_length(length)),
     "NULL": b"\0",
     "NONE": b"",
     "few_entries": _FEW_ENTRIES,
@@ -68,7 +68,7 @@ def compile_writer(
 
     `known` are records that the schema may name although it does not define them.
     """
-    source = _Writing(schema, types, {**_NAMES, "TIMES": varints.Times(), "TEXTS": RememberedTexts()})
+    source = _Writing(schema, types, {**_NAMES, "TIMES": varints.times(), "TEXTS": RememberedTexts()})
     source.know(known)
     fields = chosen(schema, only)
     arguments = [f"x{index}" for index, _ in enumerate(fields)] if only else [f"r.{field['name']}" for field in fields]
@@ -124,7 +124,7 @@ class _Writing(Source):
     def write_run(self, name: str, write: Writer, values: Sequence[str]) -> None:
         """Add fields that repeat together, by one look for all of them."""
         known = f"run_of_{name}"
-        self._globals[known] = Remembered(lambda run: write(*run))
+        self._globals[known] = remembered(lambda run: write(*run))
         self._pieces.append(f"{known}[{', '.join(values)}]")
 
     def flush(self) -> None:
@@ -153,7 +153,7 @@ class _Writing(Source):
             self._write_primitive(schema, value)
         elif schema.get("name") in REPEATED_ALONE:
             name = f"bytes_of_{schema['name']}"
-            self._globals[name] = Remembered(compile_writer(schema, self._types))
+            self._globals[name] = remembered(compile_writer(schema, self._types))
             self._pieces.append(f"{name}[{value}]")
         elif schema["type"] == "record":
             self._write_record(schema, value)

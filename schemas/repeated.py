@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from config.memo import Memo
 from schemas import varints
 
 Reader = Callable[[bytes, int], tuple[Any, int]]
@@ -86,18 +87,9 @@ def sized_end(value: bytes, position: int) -> int:
     return end + 1 if end < len(value) and not value[end] else 0
 
 
-class Remembered(dict[Any, bytes]):
-    """The bytes of records by their values: `remembered[record]`, written at the first time. Bounded."""
-
-    def __init__(self, write: Writer) -> None:
-        super().__init__()
-        self._write = write
-
-    def __missing__(self, record: Any) -> bytes:
-        if len(self) >= REMEMBERED_MAX:
-            self.clear()
-        written = self[record] = self._write(record)
-        return written
+def remembered(write: Writer) -> Memo[Any, bytes]:
+    """Return the bytes of records by their values: `remembered(write)[record]`, written at the first time."""
+    return Memo(write, REMEMBERED_MAX)
 
 
 def list_writer(write_item: Writer) -> Callable[[Sequence[Any]], bytes]:
@@ -106,7 +98,7 @@ def list_writer(write_item: Writer) -> Callable[[Sequence[Any]], bytes]:
     The trace of all leads that met the same closed contracts in an epoch is one tuple: it is known by its identity,
     which is its own as long as it is kept here.
     """
-    bytes_of = Remembered(write_item).__getitem__
+    bytes_of = remembered(write_item).__getitem__
     known: dict[int, tuple[Sequence[Any], bytes]] = {}
 
     def written(items: Sequence[Any]) -> bytes:
@@ -182,7 +174,7 @@ def _read_list(value: bytes, position: int, read_item: Reader) -> tuple[tuple[An
 
 
 class RememberedTexts(dict[str, bytes]):
-    """The bytes of texts, length first."""
+    """The bytes of texts, length first. Bounded; unlike a `Memo` it keeps the short ones only."""
 
     def __missing__(self, text: str) -> bytes:
         encoded = text.encode()
@@ -195,7 +187,7 @@ class RememberedTexts(dict[str, bytes]):
 
 
 class RememberedEntries(dict[tuple[str, str], bytes]):
-    """The bytes of a map's entries, by key and value."""
+    """The bytes of a map's entries, by key and value. Bounded; unlike a `Memo` it keeps the short ones only."""
 
     def __missing__(self, entry: tuple[str, str]) -> bytes:
         written = entry_bytes(entry)
@@ -206,20 +198,20 @@ class RememberedEntries(dict[tuple[str, str], bytes]):
         return written
 
 
-class RememberedPairs(dict[str, tuple[str, str]]):
-    """The key and value of a map's entry by its bytes, taken as text: both are short, and their lengths one byte.
+def remembered_pairs() -> Memo[str, tuple[str, str]]:
+    """Return the keys and values of a map's entries by their bytes, taken as text; see `_pair` for what it raises."""
+    return Memo(_pair, REMEMBERED_MAX)
+
+
+def _pair(written: str) -> tuple[str, str]:
+    """Return key and value of an entry where both are short, and their lengths one byte.
 
     Raises IndexError for anything longer, which is no such entry and must not be kept.
     """
-
-    def __missing__(self, written: str) -> tuple[str, str]:
-        if len(written) > PAIR_CHARACTERS_MAX:
-            raise IndexError("more than a short key and a short value")
-        end = 1 + (ord(written[0]) >> 1)
-        if len(self) >= REMEMBERED_MAX:
-            self.clear()
-        pair = self[written] = written[1:end], written[end + 1 :]
-        return pair
+    if len(written) > PAIR_CHARACTERS_MAX:
+        raise IndexError("more than a short key and a short value")
+    end = 1 + (ord(written[0]) >> 1)
+    return written[1:end], written[end + 1 :]
 
 
 def entry_bytes(entry: tuple[str, str]) -> bytes:

@@ -13,7 +13,7 @@ from schemas.codec import own_reader, own_writer
 from schemas.compiled_readers import BROKEN
 from schemas.errors import Undecodable
 from schemas.records import Candidate
-from schemas.repeated import Remembered
+from schemas.repeated import remembered
 from schemas.varints import read_block, write_count, write_length
 
 _READ: Final = own_reader("Candidate")
@@ -98,4 +98,4 @@ class Pool:
 
 
 #: The bytes of candidates: there are as many as the lines of all price lists.
-_WRITTEN: Final = Remembered(own_writer("Candidate"))
+_WRITTEN: Final = remembered(own_writer("Candidate"))

@@ -25,7 +25,7 @@ from schemas.compiled_writers import compile_writer
 from schemas.errors import Undecodable
 from schemas.recent import Recent
 from schemas.records import Candidate, Lead, LeadScored, LeadUnique, Offer, Record, Reroute, Right, Score, Slip, Step
-from schemas.repeated import Reader, Remembered, Writer, sized_end
+from schemas.repeated import Reader, Writer, remembered, sized_end
 from schemas.route import Pool, Route
 
 R = TypeVar("R", bound=Record)
@@ -84,7 +84,7 @@ class Slips:
         self._slips: Recent[bytes, tuple[bytes, Slip]] = Recent()
         self._heads: Recent[bytes, tuple[bytes, Slip, Score]] = Recent()
         self._offers: Recent[bytes, tuple[tuple[bytes, Opened], ...]] = Recent()
-        self._score_bytes = Remembered(own_writer("Score"))
+        self._score_bytes = remembered(own_writer("Score"))
         fields = ("lead_id", "sale_id", "sold_at", "price_minor", "currency", "test")
         _, self._write_buyer_lead = _middle("BuyerLead", *fields)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from struct import Struct as Packed
 
+from config.memo import Memo
+
 LONG_BYTES_MAX = 10
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
@@ -122,27 +124,13 @@ SHORT_NUMBERS = tuple(write_long(number) for number in range(SHORT))
 SHORT_COUNTS = tuple(write_long(-number) for number in range(64))
 
 
-class Numbers(dict[int, bytes]):
-    """The bytes of numbers, by `numbers[number]`: small ones are ready, others are remembered. Bounded."""
-
-    def __init__(self, write: Callable[[int], bytes]) -> None:
-        super().__init__((number, write(number)) for number in range(SHORT))
-        self._write = write
-
-    def __missing__(self, number: int) -> bytes:
-        written = self._write(number)
-        if len(self) >= NUMBERS_MAX:
-            self.clear()
-        self[number] = written
-        return written
+def numbers(write: Callable[[int], bytes]) -> Memo[int, bytes]:
+    """Return the bytes of numbers by the number: small ones are ready, others are remembered."""
+    memo = Memo(write, NUMBERS_MAX)
+    memo.update((number, write(number)) for number in range(SHORT))
+    return memo
 
 
-class Times(dict[int, bytes]):
-    """The bytes of times, by `times[number]`, remembered. Bounded."""
-
-    def __missing__(self, number: int) -> bytes:
-        written = write_long(number)
-        if len(self) >= TIMES_MAX:
-            self.clear()
-        self[number] = written
-        return written
+def times() -> Memo[int, bytes]:
+    """Return the bytes of times by the time, remembered."""
+    return Memo(write_long, TIMES_MAX)

@@ -25,7 +25,7 @@ from config.plan.conditions import (
     Values,
     compile_condition,
 )
-from config.plan.field_index import Demands, FieldIndex, Literal, Remembering, index_of
+from config.plan.field_index import ClassOf, Demands, FieldIndex, Literal, index_of
 
 #: Rows a single condition may have; one that needs more is asked by itself (still exact, only slower).
 ROWS_MAX: Final = 64
@@ -135,7 +135,7 @@ def _both(parts: Iterable[Condition], negated: bool) -> list[Row] | None:
     return rows
 
 
-def _classes_of(known: Sequence[tuple[str, Remembering]]) -> Callable[[Callable[[str], str | None], str], Classes]:
+def _classes_of(known: Sequence[tuple[str, ClassOf]]) -> Callable[[Callable[[str], str | None], str], Classes]:
     """Return what looks up the class of each field, given `values.get` and the grade, written out as one expression:
 
         lambda get, grade: (classes0[get('state')], classes1[grade],)
@@ -150,7 +150,7 @@ def _classes_of(known: Sequence[tuple[str, Remembering]]) -> Callable[[Callable[
     return written
 
 
-def _indexes(rows: Sequence[Row]) -> Iterable[tuple[str, Remembering, FieldIndex]]:
+def _indexes(rows: Sequence[Row]) -> Iterable[tuple[str, ClassOf, FieldIndex]]:
     """Yield (field, classes of its values, index) for every field, and for each way in which its values compare."""
     demands: dict[tuple[str, str, Callable[[Demands, int], FieldIndex]], Demands]
     demands = defaultdict(lambda: defaultdict(list))

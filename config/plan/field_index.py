@@ -12,19 +12,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from config.memo import Memo
 from config.plan.conditions import FieldTest, Key, key_of, key_test
 
 Literal = tuple[FieldTest, bool]
 #: The literals that each row (by its number) has on one field.
 Demands = dict[int, list[Literal]]
-#: From a value (None if absent) to its class.
-Classify = Callable[[str | None], Key | None]
+#: From a value (None if absent) to its class, each found but once.
+ClassOf = Memo[str | None, Key | None]
 
 
 class FieldIndex(Protocol):
     """Maps the values of a field to classes, and classes to the rows that they do not rule out."""
 
-    def classes(self, kind: str) -> Remembering:
+    def classes(self, kind: str) -> ClassOf:
         """Return the classes of values, for values that compare as `kind`."""
 
     def mask(self, of_class: Key | None) -> int:
@@ -48,20 +49,6 @@ def _passes(literals: Iterable[Literal], key: Key | None) -> bool:
     return all(key_test(test)(key) is expected for test, expected in literals)
 
 
-class Remembering(dict[str | None, Key | None]):
-    """The classes of values, by `remembering[value]`: each is found but once. Bounded."""
-
-    def __init__(self, classify: Classify) -> None:
-        super().__init__()
-        self._classify = classify
-
-    def __missing__(self, value: str | None) -> Key | None:
-        if len(self) >= TEXTS_MAX:
-            self.clear()
-        found = self[value] = self._classify(value)
-        return found
-
-
 class EqualIndex:
     """Values that are named by some row, one class each; any other value; no value."""
 
@@ -83,7 +70,7 @@ class EqualIndex:
                     flips[key] ^= bit
         self._masks = {key: self._other ^ flip for key, flip in flips.items()}
 
-    def classes(self, kind: str) -> Remembering:
+    def classes(self, kind: str) -> ClassOf:
         """Return the key if some row names it, else the class of all others, or of no value."""
         named, other = self._masks, self._OTHER
 
@@ -91,7 +78,7 @@ class EqualIndex:
             key = key_of(kind, value)
             return key if key is None or key in named else other
 
-        return Remembering(classify)
+        return Memo(classify, TEXTS_MAX)
 
     def mask(self, of_class: Key | None) -> int:
         """Return the rows that a value of this class does not rule out, as bits."""
@@ -147,9 +134,9 @@ class OrderIndex:
             case _:
                 return cls < bounds[0]
 
-    def classes(self, kind: str) -> Remembering:
+    def classes(self, kind: str) -> ClassOf:
         """Return the number of the bound or interval, -1 for no value."""
-        return Remembering(lambda value: self._class_of(key_of(kind, value)))
+        return Memo(lambda value: self._class_of(key_of(kind, value)), TEXTS_MAX)
 
     def _class_of(self, key: Key | None) -> int:
         if key is None:
@@ -180,7 +167,7 @@ class PrefixIndex:
                     flips[prefix] ^= bit
         self._masks = {prefix: self._none ^ flip for prefix, flip in flips.items()}
 
-    def classes(self, kind: str) -> Remembering:
+    def classes(self, kind: str) -> ClassOf:
         """Return the longest prefix of the key that some row names, or ""."""
         named, lengths = self._masks, self._lengths
 
@@ -191,7 +178,7 @@ class PrefixIndex:
                     return text[:length]
             return ""
 
-        return Remembering(classify)
+        return Memo(classify, TEXTS_MAX)
 
     def mask(self, of_class: Key | None) -> int:
         """Return the rows that a value of this class does not rule out, as bits."""

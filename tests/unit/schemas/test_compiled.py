@@ -24,12 +24,12 @@ from schemas.repeated import (
     RUNS,
     SHARED_LISTS_MAX,
     TEXT_CHARACTERS_MAX,
-    Remembered,
     RememberedEntries,
     RememberedTexts,
     entries_writer,
     list_reader,
     list_writer,
+    remembered,
     shared_writer,
     sized_end,
 )
@@ -104,7 +104,7 @@ def test_numbers_longer_than_64_bits_are_malformed(value: bytes) -> None:
 
 def test_times_that_are_remembered_are_bounded_and_right() -> None:
     times: dict[bytes, int] = {}
-    stamps = varints.Times()
+    stamps = varints.times()
     for number in range(1_780_000_000_000, 1_780_000_000_000 + 3 * varints.TIMES_MAX):
         value = stamps[number]
         assert varints.read_time(value, 0, times) == (number, 6)
@@ -167,11 +167,11 @@ def fastavro_read(value: bytes) -> tuple[Any, int]:
 
 
 def test_what_is_remembered_is_bounded_and_right() -> None:
-    remembered = Remembered(own_writer("Score"))
+    known = remembered(own_writer("Score"))
     for number in range(REMEMBERED_MAX + 10):
         score: Score = filled(Score, number=number)
-        assert remembered[score] == remembered[score] == written(score)
-        assert len(remembered) <= REMEMBERED_MAX
+        assert known[score] == known[score] == written(score)
+        assert len(known) <= REMEMBERED_MAX
 
 
 def test_few_of_the_lists_that_nobody_shares_are_kept() -> None:
@@ -245,7 +245,7 @@ def _other(value: bool | int | str) -> bool | int | str:
 
 
 def test_numbers_are_remembered_within_bounds() -> None:
-    numbers = varints.Numbers(varints.write_long)
+    numbers = varints.numbers(varints.write_long)
     for number in range(2 * varints.NUMBERS_MAX):
         assert numbers[number] == varints.write_long(number)
         assert len(numbers) <= varints.NUMBERS_MAX

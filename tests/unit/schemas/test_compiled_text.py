@@ -13,7 +13,7 @@ from schemas.codec import own_writer
 from schemas.compiled_readers import BROKEN, compile_reader
 from schemas.compiled_text import compile_lead_writer, compile_text_reader, text_at_the_end
 from schemas.records import Lead, LeadReceived
-from schemas.repeated import REMEMBERED_MAX, RememberedPairs
+from schemas.repeated import REMEMBERED_MAX, remembered_pairs
 from tests.unit.schemas.examples import TYPES
 
 SCHEMAS = {name: self_contained(name) for name in ("LeadReceived", "Lead")}
@@ -127,7 +127,7 @@ def test_only_text_at_the_end_counts() -> None:
 
 
 def test_pairs_are_remembered_within_bounds() -> None:
-    pairs = RememberedPairs()
+    pairs = remembered_pairs()
     for number in range(REMEMBERED_MAX + 10):
         value = f"{number}"
         assert pairs[f"\x08bill{chr(2 * len(value))}{value}"] == ("bill", value)
@@ -135,7 +135,7 @@ def test_pairs_are_remembered_within_bounds() -> None:
 
 
 def test_what_is_no_short_pair_is_not_kept() -> None:
-    pairs = RememberedPairs()
+    pairs = remembered_pairs()
     with pytest.raises(IndexError):
         pairs["\x02k\x01" + 60_000 * "a"]
     assert not pairs
