@@ -36,8 +36,8 @@ FETCH_WAIT_MS = 100
 #: Records taken from the client at once; bounds memory to some megabytes.
 CHUNK_RECORDS = 1_000
 
-_EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-_LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # untyped in the package
+_LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # untyped in the package
 #: What goes wrong is said by our own errors, once; the client's log would say it again in its own words.
 _SILENT = logging.getLogger("leadflow.console.kafka")
 _SILENT.setLevel(logging.CRITICAL + 1)

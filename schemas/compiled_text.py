@@ -22,6 +22,7 @@ same as text:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from schemas.compiled_source import Schema, Source
@@ -143,7 +144,7 @@ class _Reading(Source):
         values = [f"w{number}" for number, _ in enumerate(kinds)]
         self._lines_of("q = 0", "try:")
         for kind, into in zip(kinds, values, strict=True):
-            self._indented(lambda kind=kind, into=into: self._read(kind, into))  # type: ignore[misc]
+            self._indented(partial(self._read, kind, into))
         self.line("except IndexError: return None")
         self.line(f"return None if q != len(s) else make({', '.join([*before, *values])})")
         read: TextReader = self.function("read", ", ".join(["s", "t", *before]))

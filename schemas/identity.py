@@ -6,7 +6,7 @@ from hashlib import sha1 as _openssl_sha1
 from uuid import UUID
 
 try:  # CPython's own: for texts as short as ours two thirds of the cost of OpenSSL's
-    from _sha1 import sha1  # type: ignore[import-not-found,unused-ignore]
+    from _sha1 import sha1  # type: ignore[import-not-found,unused-ignore]  # not in every stub
 except ImportError:
     sha1 = _openssl_sha1
 

@@ -155,10 +155,6 @@ class Slips:
         """Return the bytes of slip and score."""
         return self._write_slip(slip) + self._write_score(score)
 
-    def seal_unique(self, slip: Slip, lead: Lead) -> bytes:
-        """Return a framed LeadUnique."""
-        return self.seal_body(slip, self._write_lead(lead))
-
     def seal_body(self, slip: Slip, body: bytes) -> bytes:
         """Return a framed LeadUnique whose lead is written already."""
         slip_bytes = self._write_slip(slip)

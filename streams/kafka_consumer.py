@@ -190,7 +190,7 @@ class KafkaConsumer:
         raised, self._raised = self._raised, None
         if raised or self._dead:
             self._fetch_again(raws)
-            raise raised or self._dead  # type: ignore[misc]
+            raise raised or self._dead  # type: ignore[misc]  # one of them is there: asked just above
 
     def _fetch_again(self, raws: list[Any]) -> None:
         """Throw away what librdkafka has given: its partitions are handed over anew, at our positions."""

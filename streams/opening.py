@@ -299,7 +299,7 @@ class Opener:
             return None
         epoch = OpenEpoch(number, now_ms, tuple(batches), metadata, due=tuple(timed))
         lane_of = self._assignment.lane_of
-        self._let_in(epoch, [lane_of[batch.topic, batch.partition] for batch in batches])  # type: ignore[index]
+        self._let_in(epoch, [lane_of[batch.topic, batch.partition] for batch in batches])  # type: ignore[index]  # equal tuples
         self._let_in(epoch, [*fresh, *timed])
         return epoch
 

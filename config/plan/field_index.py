@@ -146,7 +146,7 @@ class OrderIndex:
 
     def mask(self, of_class: Key | None) -> int:
         """Return the rows that a value of this class does not rule out, as bits."""
-        return self._absent if of_class == -1 else self._masks[of_class]  # type: ignore[index]
+        return self._absent if of_class == -1 else self._masks[of_class]  # type: ignore[index]  # classes of this index are ints
 
 
 class PrefixIndex:

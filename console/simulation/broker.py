@@ -12,7 +12,7 @@ class Broker(MemoryBroker):
     """A broker whose topics can be out of reach for a while, as when rights are taken away or a leader is missing."""
 
     def __init__(self, *args: object, **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
+        super().__init__(*args, **options)  # type: ignore[arg-type]  # handed on as they came
         self._hidden: dict[str, list[PartitionLog]] = {}
 
     def hide(self, topic: str) -> bool:

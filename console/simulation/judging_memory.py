@@ -31,7 +31,7 @@ def judge_memory(
                 continue
             yield from _lane(broker, lane)
             for name, table in lane.store.tables.items():
-                tables.setdefault(name, {}).update({key: table.get(key) for key in table.keys()})  # noqa: SIM118
+                tables.setdefault(name, {}).update({key: table.get(key) for key in table.keys()})  # noqa: SIM118 - no mapping
     yield from (f"lead {key} is still open" for key in tables.get("open-leads", ()))
     yield from _counters(tables.get("caps", {}), books)
     yield from _routed(tables.get("routed", {}), evidence)
@@ -71,7 +71,7 @@ def _rows(lane: Lane, rows: Mapping[bytes, bytes]) -> Iterator[str]:
     mine: dict[bytes, Record] = {
         name.encode() + SEPARATOR + key.encode(): table.get(key)
         for name, table in tables.items()
-        for key in table.keys()  # noqa: SIM118
+        for key in table.keys()  # noqa: SIM118 - no mapping
     }
     for key in sorted(mine.keys() | rows.keys()):
         there = rows.get(key)

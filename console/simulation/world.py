@@ -54,7 +54,7 @@ class World:
     tally: Tally = field(default_factory=Tally)
     trace: list[str] | None = None
     #: What the seed draws, unless it is given.
-    setup: Setup = None  # type: ignore[assignment]
+    setup: Setup = None  # type: ignore[assignment]  # set in __post_init__
     versions: tuple[Version, ...] = ()
     arrivals: Sequence[Arrival] = ()
 

@@ -41,7 +41,7 @@ def test_what_is_taken_is_gone() -> None:
 def test_a_slip_is_handed_on_between_stages_of_one_worker() -> None:
     codec = Codec()
     slips = Slips(codec)
-    slip, slip_bytes, body = slips.open_unique(slips.seal_unique(UNIQUE.slip, UNIQUE.lead))
+    slip, slip_bytes, body = slips.open_unique(slips.seal_body(UNIQUE.slip, slips.body_of(UNIQUE.lead)))
     assert slip is UNIQUE.slip
     again, score, _, _ = slips.open_scored(slips.seal_scored((slip, slip_bytes, body), SCORED.score))
     assert (again, score) == (UNIQUE.slip, SCORED.score)
@@ -51,7 +51,7 @@ def test_a_slip_is_handed_on_between_stages_of_one_worker() -> None:
 def test_the_same_lead_with_other_bytes_is_read() -> None:
     codec = Codec()
     slips = Slips(codec)
-    slips.open_unique(slips.seal_unique(UNIQUE.slip, UNIQUE.lead))
+    slips.open_unique(slips.seal_body(UNIQUE.slip, slips.body_of(UNIQUE.lead)))
     later = msgspec.structs.replace(UNIQUE.slip, plan_version=UNIQUE.slip.plan_version + 1)
     assert slips.open_unique(codec.encode(LeadUnique(later, UNIQUE.lead)))[0] == later
     regraded = msgspec.structs.replace(SCORED.score, grade="Z")
@@ -62,7 +62,7 @@ def test_the_same_lead_with_other_bytes_is_read() -> None:
 
 def test_a_known_slip_that_is_cut_off_behind_is_undecodable() -> None:
     slips = Slips(Codec())
-    value = slips.seal_unique(UNIQUE.slip, UNIQUE.lead)
+    value = slips.seal_body(UNIQUE.slip, slips.body_of(UNIQUE.lead))
     slip_bytes = slips.open_unique(value)[1]
     with pytest.raises(Undecodable, match="ends too early"):
         slips.open_unique(value[: 5 + len(slip_bytes)])
@@ -86,7 +86,7 @@ def test_an_offer_is_handed_on_as_it_would_be_read() -> None:
     codec = Codec()
     slips = Slips(codec)
     offer: Offer = msgspec.structs.replace(filled(Offer), slip=UNIQUE.slip)
-    unique = slips.open_unique(slips.seal_unique(offer.slip, offer.lead))
+    unique = slips.open_unique(slips.seal_body(offer.slip, slips.body_of(offer.lead)))
     scored = slips.open_scored(slips.seal_scored(unique, offer.score))
     trace = list(offer.trace)
     value = slips.seal_offer(scored, offer.right, offer.route, offer.position, trace)

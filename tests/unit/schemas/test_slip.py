@@ -25,7 +25,7 @@ SLIPS = Slips(CODEC)
 @settings(max_examples=15, deadline=None)
 @given(record=any_of(LeadUnique))
 def test_a_unique_lead_is_sealed_and_opened(record: LeadUnique) -> None:
-    value = SLIPS.seal_unique(record.slip, record.lead)
+    value = SLIPS.seal_body(record.slip, SLIPS.body_of(record.lead))
     assert value == CODEC.encode(record)
     slip, slip_bytes, body = SLIPS.open_unique(value)
     assert (slip, slip_bytes, body) == (record.slip, SLIPS.slip_bytes_of(slip), SLIPS.body_of(record.lead))
@@ -141,5 +141,7 @@ def test_a_head_that_reaches_the_end_was_cut_off() -> None:
 def test_ids_of_a_registry_stand_in_front() -> None:
     slips = Slips(Codec(ids={name: number - 1_000_000 + 5 for name, number in current_ids().items()}))
     lead = filled(LeadUnique)
-    assert slips.seal_unique(lead.slip, lead.lead)[:5] == frame_of(current_ids()["LeadUnique"] - 1_000_000 + 5)
-    assert isinstance(CODEC.decode(SLIPS.seal_unique(lead.slip, lead.lead)), LeadUnique)
+    assert slips.seal_body(lead.slip, slips.body_of(lead.lead))[:5] == frame_of(
+        current_ids()["LeadUnique"] - 1_000_000 + 5
+    )
+    assert isinstance(CODEC.decode(SLIPS.seal_body(lead.slip, SLIPS.body_of(lead.lead))), LeadUnique)
