@@ -74,6 +74,13 @@ def test_an_owner_that_forgot_the_sales_of_an_earlier_version_is_found() -> None
     ]
 
 
+def test_a_sale_to_the_wrong_buyer_does_not_hide_the_caps_of_its_contract() -> None:
+    capped = read_plan(1, (PLAN % 9).replace('"caps":[]', '"caps":[["leads","day",1]]'), 0)
+    counts, astray = Counts(), msgspec.structs.replace(sale(0), buyer_id="nobody")
+    assert counts.count(astray, capped) == []
+    assert [(over.holder, over.used) for over in counts.count(sale(1), capped)] == [("contract/sunco-solar", 2)]
+
+
 def test_windows_that_are_over_are_forgotten_and_totals_stay() -> None:
     counts = Counts()
     counts.count(sale(1), plan(1, 4))
