@@ -98,7 +98,7 @@ class Client(Protocol):
     def begin(self) -> None:
         """Begin a transaction; renews the producer handle first when a request may have been sent twice.
 
-        The engine begins when a round is to be handed over, or when all is known that will be written.
+        The engine begins when a round has to be flushed, or when all is known that will be written.
         Raises Unavailable when the renewal is not answered (nothing has begun), Fenced.
         """
         ...

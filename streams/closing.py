@@ -170,7 +170,10 @@ class Closer:
         self._client.produce(placed, self._sources)
         epoch.written.update(placed)
         offsets = self._client.flush()
-        epoch.left_behind.update(placed.keys() - offsets.keys())
+        untold = placed.keys() - offsets.keys()
+        epoch.left_behind.update(untold)
+        for place in untold:  # what an earlier round was told is not the last any more
+            epoch.last_appended.pop(place, None)
         epoch.last_appended.update({place: last for place, (_, last) in offsets.items()})
         foretold, epoch.foretold = epoch.foretold, {}
         _check_foretold(epoch, foretold, placed, offsets)
@@ -233,9 +236,14 @@ def _check_foretold(
     placed: Placed,
     offsets: Mapping[Place, tuple[int, int]],
 ) -> None:
-    """Raise EpochLost when records do not stand where they were foretold to: offsets of others would be committed."""
+    """Raise EpochLost when records do not stand where they were foretold to: offsets of others would be committed.
+
+    The same when it is not known where they stand.
+    """
     for place, (expected, _) in foretold.items():
-        first, last = offsets.get(place, (None, 0))
+        if place not in offsets:  # acknowledged as a copy, its first answer was lost: that says nothing of others
+            raise EpochLost(f"it was not told where records of {place[0]}-{place[1]} stand, which were foretold")
+        first, last = offsets[place]
         if first != expected or last - first != len(placed[place]) - 1:
             epoch.overtaken = place
             raise EpochLost(f"someone else wrote to {place[0]}-{place[1]} before offset {expected}, which was foretold")

@@ -45,9 +45,13 @@ class Following:
             at: its next offset to be taken.
             epoch: the number of the epoch that is open.
         """
-        if self._last.get(place) != at - 1 or self._shared_until.get(place, epoch) > epoch:
+        if self._last.get(place) != at - 1 or self.shared(place, epoch):
             return None
         return at + 1
+
+    def shared(self, place: Place, epoch: int) -> bool:
+        """Whether someone else was seen to write there lately: not even a second round's records are foretold."""
+        return self._shared_until.get(place, epoch) > epoch
 
     def apart(self, place: Place, at: int, epoch: int) -> None:
         """Remember that what we wrote to a partition does not follow: someone else writes there.

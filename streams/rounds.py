@@ -130,7 +130,7 @@ class Rounds:
             first = epoch.ends.get(place)
             if first is None:
                 first = self._own.foretold(place, self._intake.next_of(place), epoch.number)
-            if first is None:
+            if first is None or self._own.shared(place, epoch.number):
                 return False
             appended[place] = (first, first + len(outputs) - 1, outputs)
         epoch.foretell(appended)

@@ -1,0 +1,80 @@
+"""Foretelling where own records will stand: what it may cost where others write, and where nothing is told."""
+
+from __future__ import annotations
+
+from streams.following import SHARED_EPOCHS
+from streams.rounds import PLAIN_EPOCHS
+from streams.stage import Batch, Epoch, TopicPartition
+from tests.simulation.rig import Counting, Worker, World
+from tests.simulation.test_rounds import Feeding, overtake, start, undone
+
+A = TopicPartition("a", 0)
+
+
+class Again(Counting):
+    """Sends each record back to itself as often as its value says; a stranger may write between two rounds."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.overtaken = False
+
+    def process(self, batch: Batch, epoch: Epoch) -> None:
+        super().process(batch, epoch)
+        log = self.world.broker.log(A)
+        if self.overtaken and log.last_stable < log.end and any(message.value == b"1" for message in batch.messages):
+            self.world.send("a", "theirs", b"0")
+        for message in batch.messages:
+            if (message.value or b"").isdigit() and (left := int(message.value or b"0")):
+                epoch.emit("a", b"%d" % (left - 1), "k")
+
+
+def again(world: World) -> Worker:
+    worker = world.worker(stages=[Feeding(), Again(world)])
+    world.settle(worker)
+    return worker
+
+
+def test_what_a_later_round_writes_is_not_foretold_either_where_someone_else_writes() -> None:
+    """Between two rounds of one transaction as well."""
+    world = World(partitions=1)
+    worker = again(world)
+    stage = worker.stages[1]
+    assert isinstance(stage, Again)
+    world.send("raw", "k", b"0")
+    worker.run()
+    overtake(world, worker)
+    world.send("raw", "k", b"0")
+    assert worker.run() == [False]
+    stage.overtaken = True
+    for _ in range(SHARED_EPOCHS):
+        world.send("raw", "k", b"1")
+        world.clock.advance(20)
+        worker.run()
+    stage.overtaken = False
+    world.settle(worker)
+    assert undone(worker) == ["EpochLost"]
+    assert sum(line.startswith("k=") for line in world.out()) == 2 * SHARED_EPOCHS + 2
+
+
+def test_offsets_that_were_not_told_are_no_stranger() -> None:
+    """An answer that was lost: the epoch is redone, as nobody knows, and foretold again right after it."""
+    world = World(partitions=1)
+    worker = start(world)
+    world.send("raw", "k")
+    world.settle(worker)
+    flush, hide = worker.client.flush, [True]
+    worker.client.flush = lambda: {} if (found := flush()) and hide and hide.pop() else found  # type: ignore[method-assign]
+    world.send("raw", "k")
+    assert worker.run() == [False]
+    assert undone(worker) == ["EpochLost"]
+    for _ in range(PLAIN_EPOCHS + 3):
+        world.send("raw", "k")
+        world.settle(worker)
+    steps: list[str] = []
+    worker.client.on_step = lambda step, when: steps.append(step) if when == "after" else None
+    world.send("raw", "k")
+    worker.run()
+    assert steps.count("flush") == 1, "foretold"
+    world.settle(worker)
+    assert world.out() == [f"k={n}" for n in range(1, PLAIN_EPOCHS + 7)]
