@@ -62,14 +62,9 @@ class Tally:
         #: Lowest `before` and highest `after` of a version, by (measure, version), and where they stand.
         self.written: dict[tuple[str, int], tuple[int, int, Place]] = {}
 
-    def add(self, version: int, price_minor: int) -> None:
-        """Count a sale."""
-        sums = self.by_version.get(version)
-        if sums is None:
-            self.by_version[version] = [1, price_minor]
-        else:
-            sums[0] += 1
-            sums[1] += price_minor
+    def sums(self, version: int) -> list[int]:
+        """Return the sales and minor units of a version, to be counted on."""
+        return self.by_version.setdefault(version, [0, 0])
 
     def used(self, measure: str, version: int | None = None) -> int:
         """Return what was used up to a version, or in all."""
@@ -120,12 +115,20 @@ def _join(taken: list[tuple[int, int]], start: int, end: int) -> bool:
     return True
 
 
+class _Current(NamedTuple):
+    """Where a holder's sales of one version and the same windows count: their sums, and the tallies that have caps."""
+
+    named: tuple[object, ...]
+    sums: list[list[int]]
+    capped: list[Tally]
+
+
 class Counts:
     """All tallies that are open. Holders are `buyer/ID` and `contract/ID`."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str, int], Tally] = {}
-        self._current: dict[str, tuple[tuple[int, int, int, int], dict[str, Tally]]] = {}
+        self._current: dict[str, _Current] = {}
 
     def __len__(self) -> int:
         return len(self._tallies)
@@ -140,24 +143,30 @@ class Counts:
             (f"contract/{fact.contract_id}", contract.caps if contract else ()),
             (f"buyer/{fact.buyer_id}", buyer.caps if buyer else ()),
         ):
-            tallies = self._tallies_of(holder, fact)
-            for limit in caps:
-                tallies[limit.window].limits[limit.measure, version] = limit
-            for tally in tallies.values():
-                tally.add(version, price_minor)
-                if tally.limits:
-                    over += [Over(holder, *passed) for passed in tally.passed(version)]
+            current = self._current_of(holder, caps, fact)
+            for sums in current.sums:
+                sums[0] += 1
+                sums[1] += price_minor
+            for tally in current.capped:
+                over += [Over(holder, *passed) for passed in tally.passed(version)]
         return over
 
-    def _tallies_of(self, holder: str, fact: LeadSold) -> dict[str, Tally]:
-        """Return the holder's tallies of the windows that a sale names; mostly those of the sale before."""
-        starts = _starts(fact)
+    def _current_of(self, holder: str, caps: Sequence[Limit], fact: LeadSold) -> _Current:
+        """Return where a sale counts for a holder with these caps; mostly where the sale before did.
+
+        Only here does a tally come to caps, and what differs takes the place of this: `capped` stays true.
+        """
+        starts, version = _starts(fact), fact.buyer_plan_version
+        named = (*starts, version, caps)
         current = self._current.get(holder)
-        if current is None or current[0] != starts:
-            named = zip(KINDS, (*starts, 0), strict=True)
-            current = starts, {kind: self._tally(holder, kind, start) for kind, start in named}
-            self._current[holder] = current
-        return current[1]
+        if current is None or current.named != named:
+            tallies = {kind: self._tally(holder, kind, start) for kind, start in zip(KINDS, (*starts, 0), strict=True)}
+            for limit in caps:
+                tallies[limit.window].limits[limit.measure, version] = limit
+            each = tallies.values()
+            sums = [tally.sums(version) for tally in each]
+            current = self._current[holder] = _Current(named, sums, [tally for tally in each if tally.limits])
+        return current
 
     def write(self, fact: LeadSold, at: Place) -> Iterator[CapUse]:
         """Note the uses that a sale has written down; yield those that another sale has taken before."""

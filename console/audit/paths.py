@@ -52,10 +52,10 @@ def whole(right: RightCase) -> bool:
     if not offers:
         return isinstance(end, Unfilled) and not right.reroutes and all(map(_skipped, end.fact.trace))
     first = offers[0]
-    if len(offers) == 1 and not right.reroutes and isinstance(end, Sale) and end.fact.trace == first.trace == ():
-        return not first.right.rerouted and first.position == 0 and first.buyer_id == end.fact.buyer_id
     if first.right.rerouted or first.position != 0 or not all(map(_skipped, first.trace)):
         return False
+    if len(offers) == 1 and not right.reroutes and isinstance(end, Sale) and end.fact.trace == first.trace:
+        return first.buyer_id == end.fact.buyer_id  # whom it asked first has bought: most rights
     steps = zip(offers, [(o.trace, o.right.rerouted) for o in offers[1:]] + [_end(right, offers, end)], strict=True)
     if not all(_follows(before, trace, rerouted, right) for before, (trace, rerouted) in steps):
         return False

@@ -67,7 +67,7 @@ def test_two_sales_cannot_take_one_place_and_gaps_show_when_the_window_is_over()
 def test_an_owner_that_forgot_the_sales_of_an_earlier_version_is_found() -> None:
     tally = Tally()
     for version, before in ((1, 0), (2, 0)):
-        tally.add(version, 4200)
+        tally.sums(version)[:] = 1, 4200
         tally.write(use(before), version, at(version))
     assert [(found, expected) for _, expected, found in tally.gaps()] == [
         ("from 0 to 1", "leads counted from 1 to 2 on plan 2")
