@@ -117,6 +117,9 @@ class Delivered(Struct, frozen=True, gc=False):
     sold: Sold
     body: bytes
 
+    def __repr__(self) -> str:
+        return f"Delivered({self.buyer_id}, {self.sold})"
+
 
 class Extra(NamedTuple):
     """A record that says again what one before it has said; a retry of a dead letter may explain it."""

@@ -28,6 +28,9 @@ class Opened(NamedTuple):
     score: Score | None
     body: bytes
 
+    def __repr__(self) -> str:
+        return f"Opened({self.slip})"
+
 
 class OpenedOffer(Struct, frozen=True, gc=False):
     """An Offer without its person."""
@@ -39,6 +42,9 @@ class OpenedOffer(Struct, frozen=True, gc=False):
     position: int
     trace: tuple[Step, ...]
     body: bytes
+
+    def __repr__(self) -> str:
+        return f"OpenedOffer({self.slip}, {self.right})"
 
 
 class _Head:
