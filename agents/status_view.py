@@ -46,10 +46,6 @@ class StatusView:
         else:
             self._closed[status.contract_id] = status
 
-    def open_at(self, contract_id: str, now_ms: int) -> bool:
-        """Whether the contract may be asked now."""
-        return self.closing(contract_id, now_ms) is None
-
     def maybe_closed(self, contract_ids: Sequence[str]) -> list[str]:
         """Return those of these contracts, in their order, that a status closes at some time: ask `closing` of them."""
         closed = self._closed

@@ -14,9 +14,6 @@ Options = dict[str, str | int | float | bool]
 RETRY_BACKOFF_MS = 600
 """librdkafka's wait before it sends a request again; with its jitter of 20 % no copy leaves before 480 ms."""
 
-RETRY_BACKOFF_MAX_MS = 1200
-"""Must be at least 1.2 x RETRY_BACKOFF_MS, else the cap would cut the jitter's upper half."""
-
 FIXED_BACKOFF_MS = 500
 """AddPartitionsToTxn and TxnOffsetCommit are sent again after this fixed time."""
 

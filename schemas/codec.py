@@ -1,7 +1,8 @@
 """Records to bytes and back: Avro behind Confluent's framing (0x00, then the schema's id in four bytes, big-endian).
 
-Our own current schemas go through compiled readers and writers (`compiled.py`). A value written with any other
-schema that resolves to one of ours (an earlier release, an upstream team's) is resolved by fastavro, by Avro's rules.
+Our own current schemas go through compiled readers and writers (`compiled_readers.py`, `compiled_writers.py`). A value
+written with any other schema that resolves to one of ours (an earlier release, an upstream team's) is resolved by
+fastavro, by Avro's rules.
 """
 
 from __future__ import annotations

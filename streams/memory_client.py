@@ -52,7 +52,6 @@ class MemoryClient:
         self._begun = self._renew = False
         self._told: dict[Place, tuple[int, int]] = {}
         self._member: Member | None = None
-        self._fenced = False
         self._metadata = _NOBODY
         self._topics: tuple[str, ...] = ()
         self._on_assign: Callable[[list[TopicPartition]], None] = lambda partitions: None

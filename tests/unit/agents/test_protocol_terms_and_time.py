@@ -52,7 +52,7 @@ def test_rule_13_a_right_on_its_way_to_a_retired_buyer_goes_on_and_its_memory_st
     (sold,) = [sold for sold in pipeline.records(SOLD, LeadSold) if sold.buyer_id == "b"]
     assert [step.reason for step in sold.trace] == ["BUYER_RETIRED"]
     assert any(key.startswith("a/") for key in pipeline.table(pipeline.delivery, "entries"))
-    assert not pipeline.view.open_at("a-solar", pipeline.now_ms)
+    assert pipeline.view.closing("a-solar", pipeline.now_ms) is not None
 
 
 def test_rule_13_an_owner_without_terms_sends_a_right_on() -> None:

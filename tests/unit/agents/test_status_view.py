@@ -27,25 +27,25 @@ def view_of(*statuses: BuyerStatus | None) -> StatusView:
 
 
 def test_an_unknown_contract_counts_as_open() -> None:
-    assert view_of().open_at("c1", NOW)
+    assert view_of().closing("c1", NOW) is None
 
 
 def test_closed_until_its_owner_says_otherwise() -> None:
-    assert not view_of(closed()).open_at("c1", NOW + 10**12)
-    assert view_of(closed(), BuyerStatus("c1", "b1", True, "", -1, NOW)).open_at("c1", NOW)
-    assert view_of(closed(), None).open_at("c1", NOW)
+    assert view_of(closed()).closing("c1", NOW + 10**12) is not None
+    assert view_of(closed(), BuyerStatus("c1", "b1", True, "", -1, NOW)).closing("c1", NOW) is None
+    assert view_of(closed(), None).closing("c1", NOW) is None
 
 
 def test_open_by_itself_once_closed_until_has_come() -> None:
     view = view_of(closed(until=NOW + 1))
-    assert not view.open_at("c1", NOW)
-    assert view.open_at("c1", NOW + 1)
+    assert view.closing("c1", NOW) is not None
+    assert view.closing("c1", NOW + 1) is None
 
 
 def test_a_record_that_cannot_be_read_leaves_what_was_known_and_says_so() -> None:
     view = view_of(closed())
     view.apply(Message("internal.buyer-status", 0, 7, NOW, b"c1", b"rubbish"))
-    assert not view.open_at("c1", NOW)
+    assert view.closing("c1", NOW) is not None
     assert "internal.buyer-status-0@7" in view.problem
     view.apply(message(closed()))
     assert view.problem == ""

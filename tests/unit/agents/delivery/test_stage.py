@@ -144,8 +144,8 @@ def test_a_topic_that_is_gone_closes_that_buyer_alone() -> None:
     pipeline.drain()
     (sold,) = pipeline.records(SOLD, LeadSold)
     assert (sold.buyer_id, [step.reason for step in sold.trace]) == ("b", ["TOPIC_UNAVAILABLE"])
-    assert not pipeline.view.open_at("a-solar", pipeline.now_ms)
-    assert pipeline.view.open_at("b-solar", pipeline.now_ms)
+    assert pipeline.view.closing("a-solar", pipeline.now_ms) is not None
+    assert pipeline.view.closing("b-solar", pipeline.now_ms) is None
 
 
 # --- test leads --------------------------------------------------------------------------------------------
