@@ -131,7 +131,7 @@ def producer_options(settings: KafkaSettings) -> Options:
         "transaction.timeout.ms": settings.transaction_timeout_ms,
         "message.timeout.ms": settings.transaction_timeout_ms,  # librdkafka refuses more than the transaction's
         "retry.backoff.ms": settings.retry_backoff_ms,
-        "retry.backoff.max.ms": 2 * settings.retry_backoff_ms,
+        "retry.backoff.max.ms": 2 * settings.retry_backoff_ms,  # below 1.2 times it would cut the jitter's upper half
         "socket.max.fails": 1,  # the default; 0 would keep a connection on which an answer was missed
         "enable.idempotence": True,  # implied by transactions, said aloud
         "acks": "all",

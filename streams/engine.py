@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from schemas.codec import Codec
-from schemas.errors import EpochLost, NeedsPerson, PartitionStop, StateInDoubt, Unavailable
+from schemas.errors import EpochLost, PartitionStop, StateInDoubt, Unavailable
 from streams.assignment import Assignment
 from streams.checks import Checks
 from streams.client import Client
@@ -36,6 +36,7 @@ from streams.dead_letters import DeadLetterState, describe, reason_of
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
 from streams.events import EpochUndone, LaneChanged, LanesGiven, Listener, RecordSetAside, StageRests, ignore
 from streams.flow import Losses, Rests
+from streams.hooks import Hooks
 from streams.intake import Intake
 from streams.lanes import Lane
 from streams.opening import Followers, Opener
@@ -105,7 +106,8 @@ class Engine:
         self._closer = Closer(
             client, codec.encode, clock, options, on_event, confirm, running, self._cpu, self._stage_of
         )
-        own = (self._assignment, self._intake, self._opener, self._closer, self._cpu)
+        self._hooks = Hooks(self._cpu, self._closer, self._mark)
+        own = (self._assignment, self._intake, self._opener, self._closer, self._hooks, self._cpu)
         self._rounds = Rounds(stages, *own, options, self._mark)
         self._epoch: OpenEpoch | None = None
         self._losses = Losses(options.rest_ms_min, options.rest_ms_max)
@@ -195,7 +197,7 @@ class Engine:
             return
         lane = self._assignment.lane_of[TopicPartition(*key)]
         view = epoch.views[lane.stage.name]
-        self._guard(epoch, lane, lambda: lane.stage.process(batch, view), (batch,))
+        self._hooks.call(epoch, lambda: lane.stage.process(batch, view), (lane,), (batch,))
 
     def next_round(self, epoch: OpenEpoch) -> Sequence[Batch]:
         """Return what was just written for stages of this worker, to be processed next; empty: close the epoch.
@@ -249,32 +251,19 @@ class Engine:
 
     # --- inside an epoch --------------------------------------------------------------------------------------
 
-    def _guard(self, epoch: OpenEpoch, lane: Lane, hook: Callable[[], object], batches: tuple[Batch, ...] = ()) -> None:
-        """Run a stage's hook; what may be undone and judged becomes the epoch's failure, the rest ends the process."""
-        try:
-            self._cpu.of(lane.stage.name, hook)
-        except ENDS_PROCESS as error:
-            self._mark(())
-            if isinstance(error, NeedsPerson):  # nobody starts it again: readers would wait for the time-out
-                self._closer.abort(epoch)
-            raise
-        except MemoryError as error:
-            raise StateInDoubt("out of memory while processing") from error
-        except Exception as error:
-            epoch.fail(Failure(error, (lane,), batches))
-
     def _begin_lanes(self, epoch: OpenEpoch) -> None:
         for lane in list(epoch.lanes):
             if lane.fresh and epoch.failure is None:
                 restored = partial(lane.stage.restored, lane.partition, epoch.views[lane.stage.name])
-                self._guard(epoch, lane, restored)
+                self._hooks.call(epoch, restored, (lane,))
         if epoch.set_aside is not None and epoch.failure is None:
             self._set_aside(epoch, epoch.set_aside)
 
     def _tick(self, epoch: OpenEpoch) -> None:
         for lane in epoch.due:
             if epoch.failure is None:
-                self._guard(epoch, lane, partial(lane.stage.tick, lane.partition, epoch.views[lane.stage.name]))
+                tick = partial(lane.stage.tick, lane.partition, epoch.views[lane.stage.name])
+                self._hooks.call(epoch, tick, (lane,))
 
     def _set_aside(self, epoch: OpenEpoch, batch: Batch) -> None:
         """End a condemned record: in its stage's own way, or as a dead letter."""

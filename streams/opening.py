@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from schemas.errors import EpochLost, NeedsPerson, Poison, Unavailable
+from schemas.errors import EpochLost, NeedsPerson, Poison, StateInDoubt, Unavailable
 from streams.assignment import Assignment
 from streams.bypass import Bypass
 from streams.client import Client, GroupMetadata, OffsetGone
@@ -357,6 +357,8 @@ class Opener:
             self._cpu.of(stage.name, partial(stage.prepare, batches))
         except ENDS_PROCESS:
             raise
+        except MemoryError as error:
+            raise StateInDoubt("out of memory while preparing") from error
         except Exception as error:
             self._shrink_if_slow(began_ms)
             self._intake.give_back(batches)

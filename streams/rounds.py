@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count, repeat
 
-from schemas.errors import NeedsPerson
 from streams.assignment import Assignment
 from streams.client import Output, Place, Placed
 from streams.closing import Closer
 from streams.cpu import COMMITTING, Cpu
-from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
+from streams.epoch import OpenEpoch
 from streams.following import Following
+from streams.hooks import Hooks
 from streams.intake import Intake
 from streams.lanes import Lane
 from streams.opening import Opener
@@ -48,6 +48,7 @@ class Rounds:
         intake: Intake,
         opener: Opener,
         closer: Closer,
+        hooks: Hooks,
         cpu: Cpu,
         options: EngineOptions,
         mark: Callable[[Sequence[Batch]], object],
@@ -58,6 +59,7 @@ class Rounds:
         self._intake = intake
         self._opener = opener
         self._closer = closer
+        self._hooks = hooks
         self._cpu = cpu
         self._records_max = options.handed_over_records_max
         #: Of a partition of which more wait, further ones stay with the consumer, which can rest.
@@ -93,15 +95,9 @@ class Rounds:
         for batch in batches:
             by_stage.setdefault(self._lane(batch[:2]).stage, []).append(batch)
         for stage, own in by_stage.items():
-            try:
-                self._cpu.of(stage.name, partial(stage.prepare, own))
-            except ENDS_PROCESS as error:
-                if isinstance(error, NeedsPerson):  # nobody starts it again: readers would wait for the time-out
-                    self._closer.abort(epoch)
-                raise
-            except Exception as error:
-                epoch.fail(Failure(error, tuple(self._lane(batch[:2]) for batch in own), tuple(own)))
-                return
+            lanes = tuple(self._lane(batch[:2]) for batch in own)
+            if epoch.failure is None:
+                self._hooks.call(epoch, partial(stage.prepare, own), lanes, tuple(own))
 
     def _lane(self, place: Place) -> Lane:
         return self._assignment.lane_of[TopicPartition(*place)]

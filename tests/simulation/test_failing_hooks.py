@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from schemas.errors import Fenced, NeedsPerson, StateInDoubt, Unavailable
 from streams.stage import Batch, Epoch
 from tests.simulation.rig import Counting, World
+from tests.simulation.test_rounds import Feeding
 
 
 @pytest.mark.parametrize("error", [StateInDoubt("x"), Fenced("x"), NeedsPerson("x")])
@@ -24,6 +27,38 @@ def test_errors_that_end_the_process_always_get_through(hook: str, error: Except
     world.send("a", "k")
     with pytest.raises(type(error)):
         world.settle(worker)
+
+
+@pytest.mark.parametrize("hook", ["prepare", "process"])
+@pytest.mark.parametrize("rounds", [False, True])
+def test_no_record_is_blamed_for_memory_that_has_run_out(hook: str, rounds: bool) -> None:
+    """Neither in the first round of an epoch nor in a later one."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    world = World(partitions=1)
+    stage = type("Failing", (Counting,), {hook: fail})()
+    worker = world.worker(stages=[Feeding(), stage] if rounds else [stage])
+    world.settle(worker)
+    world.send("raw" if rounds else "a", "k")
+    with pytest.raises(StateInDoubt, match="memory"):
+        world.settle(worker)
+
+
+@pytest.mark.parametrize("hook", ["prepare", "process"])
+def test_no_record_is_suspected_when_a_later_round_ends_the_process_in_order(hook: str, tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise NeedsPerson("look")
+
+    world = World(partitions=1)
+    stages = [Feeding(), type("Failing", (Counting,), {hook: fail})()]
+    worker = world.worker(stages=stages, crash_file=tmp_path / "in-flight")
+    world.settle(worker)
+    world.send("raw", "k")
+    with pytest.raises(NeedsPerson):
+        world.settle(worker)
+    assert (tmp_path / "in-flight").read_text().partition("\n")[0] == "[]"
 
 
 @pytest.mark.parametrize("error", [StateInDoubt("x"), NeedsPerson("the registry refuses our schema")])
