@@ -75,14 +75,22 @@ def _limit_s(item: pytest.Item) -> float:
 
 def pytest_collection_finish() -> None:
     """Tell the garbage collector that what was imported and collected stays: it looks at it again and again."""
-    gc.collect()
-    gc.freeze()
+    _keep_what_is_left()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
-    """End a process that does not end by itself, and say where each of its threads hangs."""
+    """End a process that does not end by itself, and say where each of its threads hangs.
+
+    What is garbage goes now, with its warnings; what is left need not be looked at by each of the later looks.
+    """
+    _keep_what_is_left()
     faulthandler.dump_traceback_later(EXIT_LIMIT_S, exit=True, file=sys.__stderr__ or 2)
+
+
+def _keep_what_is_left() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

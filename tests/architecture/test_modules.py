@@ -13,6 +13,7 @@ MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 
 
+STATEMENTS = ("body", "orelse", "finalbody", "handlers", "cases")
 DECLARATIONS = {"schemas/records.py": "one declaration after another, no logic; split, the records would not be found"}
 
 
@@ -31,7 +32,12 @@ def modules() -> list[Path]:
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    """Yield all of them, nested ones included; only statements hold any, which are a tenth of all nodes."""
+    for field in STATEMENTS:
+        for node in getattr(tree, field, ()):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node
+            yield from functions(node)
 
 
 def test_every_module_says_what_it_is() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 
 from tests.support.checkout import ROOT
 
@@ -14,10 +15,11 @@ OF_THE_CONSOLE = {"console", "rich", "click", "httpx", "psutil", "requests", "jg
 MODULES_MAX = 1100
 
 
-def loaded(module: str) -> set[str]:
+@cache
+def loaded(module: str) -> frozenset[str]:
     """Return the names of all modules that a fresh Python has loaded after this one."""
     command = [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"]
-    return set(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split())
+    return frozenset(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split())
 
 
 def test_the_name_is_taken_before_anything_heavy_is_loaded() -> None:

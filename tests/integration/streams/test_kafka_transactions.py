@@ -226,7 +226,8 @@ def test_an_epoch_slow_before_its_offsets_is_given_up_once_and_then_let_through(
     assert cluster.renewals[:3] == ["first", "slow", "slow"]
 
 
-def test_a_cluster_that_is_away_is_unavailable_not_an_exit() -> None:
+def test_a_cluster_that_is_away_is_unavailable_not_an_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.kafka_admin.TOPICS_TIMEOUT_S", 0.2)
     with pytest.raises(Unavailable):
         KafkaClient(KafkaSettings("127.0.0.1:1"))
 

@@ -99,10 +99,9 @@ def test_the_command_tells_one_seed_turn_by_turn() -> None:
 
 def test_the_command_makes_a_failing_seed_smaller_and_prints_how_to_repeat_it() -> None:
     rule = next(rule for rule in RULES if rule.name == "all-rights")
+    one = f"--seeds 1 --from {rule.seed} --jobs 1 --weather fair --workers 1 --faults 0".split()
     with rule.switched_off():
-        done = CliRunner().invoke(
-            command, ["--seeds", "1", "--from", str(rule.seed), "--jobs", "1", "--weather", "fair"]
-        )
+        done = CliRunner().invoke(command, one)
     assert done.exit_code == 1
     assert f"leadflow simulate --seed {rule.seed} --weather fair --leads 1" in done.output
 

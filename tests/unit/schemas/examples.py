@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -15,8 +17,10 @@ from schemas.records import Record
 TYPES: dict[str, type[Record]] = {name: getattr(records, name) for name in record_names()}
 
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=80)
+#: Its length matters (what is short is remembered, the length takes one byte or two); each letter of its own is a draw.
+_LONG_TEXT = st.builds(lambda letter, length: letter * length, st.sampled_from("abé"), st.integers(60, 3000))
 _LEAVES: dict[Any, st.SearchStrategy[Any]] = {
-    str: st.one_of(_TEXT, st.text("ab", min_size=60, max_size=3000)),
+    str: _TEXT | _LONG_TEXT,
     bool: st.booleans(),
     float: st.floats(allow_nan=False),
     bytes: st.binary(max_size=100),
@@ -25,9 +29,15 @@ _INT = st.integers(-(2**31), 2**31 - 1)
 _LONG = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, 3000), st.integers(1_600_000_000_000, 2**42))
 
 
+@cache
+def _hints(record: type[Record]) -> Mapping[str, Any]:
+    return typing.get_type_hints(record)
+
+
+@cache
 def any_of(record: type[Record]) -> st.SearchStrategy[Record]:
     """Return a strategy of all values that the record's schema allows."""
-    hints = typing.get_type_hints(record)
+    hints = _hints(record)
     schema = {field["name"]: field["type"] for field in file_schema(record.__name__)["fields"]}
     return st.builds(record, **{name: _values(hints[name], schema[name]) for name in record.__struct_fields__})
 
@@ -49,7 +59,7 @@ def _values(hint: Any, schema: Any) -> st.SearchStrategy[Any]:
 
 def filled(record: type[Record], text: str = "Wörd", number: int = 77) -> Any:
     """Return a value with something in each field, nested ones included."""
-    hints = typing.get_type_hints(record)
+    hints = _hints(record)
     return record(*(_filled(hints[name], f"{text} {name}", number) for name in record.__struct_fields__))
 
 
