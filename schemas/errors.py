@@ -51,6 +51,14 @@ class EpochLost(LeadflowError):
     """The epoch cannot be committed and its outcome is known: it did not happen. State must be undone."""
 
 
+class Overtaken(EpochLost):
+    """Someone else wrote to `place`, a topic's partition, before records of ours whose offsets were foretold."""
+
+    def __init__(self, place: tuple[str, int], expected: int) -> None:
+        super().__init__(f"someone else wrote to {place[0]}-{place[1]} before offset {expected}, which was foretold")
+        self.place = place
+
+
 class StateInDoubt(LeadflowError):
     """The outcome of a commit, or our own state, is not known. Only a restart that restores settles it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from schemas.errors import EpochLost, NeedsPerson, Unavailable
+from schemas.errors import EpochLost, NeedsPerson, Overtaken, Unavailable
 from schemas.records import Position, Record
 from streams.client import Client, Place, Placed
 from streams.clock import Clock
@@ -109,7 +109,7 @@ class Closer:
                 client.send_offsets(epoch.offsets(), epoch.metadata)
                 client.commit()
         except (EpochLost, Unavailable) as error:
-            epoch.fail(Failure(EpochLost(str(error))))
+            epoch.fail(Failure(error if isinstance(error, EpochLost) else EpochLost(str(error))))
         except NeedsPerson:
             self.abort(epoch)
             raise
@@ -141,7 +141,7 @@ class Closer:
         try:
             self._send(epoch)
         except (EpochLost, Unavailable) as error:
-            epoch.fail(Failure(EpochLost(str(error))))
+            epoch.fail(Failure(error if isinstance(error, EpochLost) else EpochLost(str(error))))
         except NeedsPerson:
             self.abort(epoch)
             raise
@@ -176,7 +176,7 @@ class Closer:
             epoch.last_appended.pop(place, None)
         epoch.last_appended.update({place: last for place, (_, last) in offsets.items()})
         foretold, epoch.foretold = epoch.foretold, {}
-        _check_foretold(epoch, foretold, placed, offsets)
+        _check_foretold(foretold, placed, offsets)
         epoch.appended = {}
         for place, (first, last) in offsets.items():
             known = foretold[place][1] if place in foretold else 0
@@ -231,22 +231,20 @@ class Closer:
 
 
 def _check_foretold(
-    epoch: OpenEpoch,
     foretold: Mapping[Place, tuple[int, int]],
     placed: Placed,
     offsets: Mapping[Place, tuple[int, int]],
 ) -> None:
-    """Raise EpochLost when records do not stand where they were foretold to: offsets of others would be committed.
+    """Raise Overtaken when records do not stand where they were foretold to: offsets of others would be committed.
 
-    The same when it is not known where they stand.
+    EpochLost when it is not known where they stand.
     """
     for place, (expected, _) in foretold.items():
         if place not in offsets:  # acknowledged as a copy, its first answer was lost: that says nothing of others
             raise EpochLost(f"it was not told where records of {place[0]}-{place[1]} stand, which were foretold")
         first, last = offsets[place]
         if first != expected or last - first != len(placed[place]) - 1:
-            epoch.overtaken = place
-            raise EpochLost(f"someone else wrote to {place[0]}-{place[1]} before offset {expected}, which was foretold")
+            raise Overtaken(place, expected)
 
 
 def _batches_of(epoch: OpenEpoch, lane: Lane) -> tuple[Batch, ...]:

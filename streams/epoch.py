@@ -106,8 +106,6 @@ class OpenEpoch:
     appended: Appended = field(default_factory=dict)
     #: Of what is pending: the first offset and the number of records that were foretold, and are to be looked at.
     foretold: dict[Place, tuple[int, int]] = field(default_factory=dict)
-    #: Where someone else wrote before records whose offset was foretold.
-    overtaken: Place | None = None
     #: What it wrote for its own worker (`streams.rounds`): batches of later rounds, batches for the next epochs, where
     #: both end by partition, and partitions of which only the consumer can tell, or nobody here asks.
     handed_over: list[Batch] = field(default_factory=list)

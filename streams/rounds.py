@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count, repeat
 
+from schemas.errors import Overtaken
 from streams.assignment import Assignment
 from streams.client import Output, Place, Placed
 from streams.closing import Closer
@@ -178,8 +179,8 @@ class Rounds:
     def undone(self, epoch: OpenEpoch) -> None:
         """Do without for a while after an epoch that failed in a later round, or foretold an offset wrongly."""
         self._opener.bypass.end_all()
-        if epoch.overtaken is not None:
-            self._own.apart(epoch.overtaken, self._intake.next_of(epoch.overtaken), epoch.number)
+        if epoch.failure is not None and isinstance(error := epoch.failure.error, Overtaken):
+            self._own.apart(error.place, self._intake.next_of(error.place), epoch.number)
         if epoch.sent:
             self._own.undone()
         if epoch.handed_over:

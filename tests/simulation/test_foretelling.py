@@ -53,7 +53,7 @@ def test_what_a_later_round_writes_is_not_foretold_either_where_someone_else_wri
         worker.run()
     stage.overtaken = False
     world.settle(worker)
-    assert undone(worker) == ["EpochLost"]
+    assert undone(worker) == ["Overtaken"]
     assert sum(line.startswith("k=") for line in world.out()) == 2 * SHARED_EPOCHS + 2
 
 

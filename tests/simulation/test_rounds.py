@@ -116,7 +116,7 @@ def test_a_record_of_someone_else_between_is_not_skipped() -> None:
     overtake(world, worker)
     world.send("raw", "ours")
     assert worker.run() == [False], "it was foretold where ours would stand"
-    assert undone(worker) == ["EpochLost"]
+    assert undone(worker) == ["Overtaken"]
     world.settle(worker)
     assert commits(worker) == [2, 2, 1], "and is done again hop by hop"
     assert world.out() == ["ours=1", "theirs=1", "ours=2"], "each once, in the order of the log"
