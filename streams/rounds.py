@@ -5,7 +5,7 @@ cluster it is the same: the record is in the log, its consumer's offset is commi
 other reader once the transaction is committed. It is only not waited for.
 
 Nothing need be written for that while it is known where it will stand (`streams.following`): then all rounds are
-written and flushed once, at its end. Where that is not known a round begins the transaction, is flushed, and its
+written and flushed once, as the epoch ends. Where that is not known a round begins the transaction, is flushed, and its
 records are handed over if they follow what was taken of their partition; the others wait for their consumer.
 Decision 0011.
 """

@@ -78,3 +78,15 @@ def test_offsets_that_were_not_told_are_no_stranger() -> None:
     assert steps.count("flush") == 1, "foretold"
     world.settle(worker)
     assert world.out() == [f"k={n}" for n in range(1, PLAIN_EPOCHS + 7)]
+
+
+def test_what_several_rounds_write_to_one_partition_is_flushed_once() -> None:
+    world = World(partitions=1)
+    worker = again(world)
+    steps: list[str] = []
+    worker.client.on_step = lambda step, when: steps.append(step) if when == "after" else None
+    for _ in range(4):
+        world.send("raw", "k", b"2")
+        assert worker.run() == [True]
+    assert steps.count("flush") == 5, "once each, and once more to learn where the first record stands"
+    assert world.out() == [f"k={n}" for n in range(1, 13)]

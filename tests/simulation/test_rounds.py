@@ -160,21 +160,29 @@ def test_an_aborted_transaction_leaves_nothing_to_foretell() -> None:
     assert world.out()[-1] == f"ours={2 * PLAIN_EPOCHS + 2}"
 
 
-def test_what_is_kept_for_the_next_epoch_is_foretold_as_well() -> None:
-    """The second stage rests: what was written for it waits, and is taken once it may run."""
+def test_a_record_of_someone_else_among_foretold_ones_is_not_skipped() -> None:
+    """a-0: ours theirs ours: the first one stands where it was foretold to."""
     world = World(partitions=1)
     worker = start(world)
-    world.send("raw", "k")
+    world.send("raw", "ours")
     assert worker.run() == [True]
-    stage = worker.stages[1]
-    assert isinstance(stage, Counting)
-    stage.unavailable = True
-    for _ in range(3):
-        world.send("raw", "k")
-        worker.run()
-    stage.unavailable = False
+    ends: list[int] = []
+
+    def stranger(step: str, when: str) -> None:
+        log = world.broker.log(A)
+        if (step, when) == ("produce", "before"):
+            ends.append(log.end)
+        elif (step, when) == ("produce", "after") and not ends.count(-1) and log.end > ends[-1]:
+            ends.append(-1)
+            world.send("a", "theirs")
+
+    worker.client.on_step = stranger
+    for _ in range(2):
+        world.send("raw", "ours")
+    assert worker.run() == [False]
+    assert undone(worker) == ["Overtaken"]
     world.settle(worker)
-    assert world.out() == [f"k={n}" for n in range(1, 5)]
+    assert sorted(world.out()) == ["ours=1", "ours=2", "ours=3", "theirs=1"]
 
 
 def test_records_of_another_worker_are_never_skipped() -> None:
