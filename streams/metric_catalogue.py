@@ -38,7 +38,7 @@ LEADS = MetricSpec(
     "counter",
     ("stage", "outcome", "reason"),
     "Leads by what a stage decided; routing and delivery decide once a sale that the lead may make. "
-    "An epoch that is redone counts again.",
+    "Of committed epochs alone: one that is redone counts once.",
 )
 RECEIVED_TO_SOLD = MetricSpec(
     "leadflow_received_to_sold_seconds",

@@ -7,7 +7,6 @@ take ten times as long). One `Metrics` a worker, handed in; nothing registers it
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from streams.events import (
     RecordSetAside,
     StageRests,
 )
+from streams.lead_counts import LeadCounts, Tally
 from streams.metric_catalogue import CATALOGUE, LABEL_VALUES, OTHER, OUTCOMES, MetricSpec
 from streams.start_steps import StartSteps
 from streams.state import EngineState
@@ -65,8 +65,8 @@ class Metrics(Collector):
 
     def __init__(self) -> None:
         self._counts: dict[str, dict[Labels, float]] = {s.name: {} for s in CATALOGUE if s.kind == "counter"}
-        self._outcomes: dict[str, Counter[tuple[str, str]]] = {}
         self._histograms = {s.name: _Histogram(s.buckets) for s in CATALOGUE if s.kind == "histogram"}
+        self._leads = LeadCounts(self._sold_after_ms)
         self._state: Callable[[], EngineState] | None = None
         self._suppliers: list[Callable[[], Iterable[Sample]]] = []
         #: How far the start of this worker has come; whoever does a step that no event tells of notes it here.
@@ -82,19 +82,16 @@ class Metrics(Collector):
         counts = self._counts[spec.name]
         counts[labels] = counts.get(labels, 0) + by
 
-    def outcomes(self, stage: str) -> Counter[tuple[str, str]]:
-        """Return the tally of a stage by (outcome, reason): it adds what it decided about each lead that is no test."""
-        return self._outcomes.setdefault(stage, Counter())
+    def outcomes(self, stage: str) -> Tally:
+        """Return the tally of a stage by (outcome, reason): it adds what it decided about each lead that is no test.
 
-    def _lead_counts(self) -> Iterator[tuple[Labels, float]]:
-        """Yield the tallies of the stages with their labels, which are made here: each lead is counted five times."""
-        for stage, tally in dict(self._outcomes).items():
-            for (outcome, reason), number in dict(tally).items():
-                yield (stage, OUTCOMES.get(outcome, OTHER), str(reason)), number
+        Shown once the epoch is committed; the engine's events have to come here (`listen`).
+        """
+        return self._leads.of(stage)
 
     def sold_after_ms(self, took_ms: int) -> None:
-        """Note how long a lead took from received to sold."""
-        self._histograms[m.RECEIVED_TO_SOLD.name].observe(max(took_ms, 0) / 1000)
+        """Note how long a lead took from received to sold; counts once the epoch is committed."""
+        self._leads.sold_after_ms(took_ms)
 
     def renewed(self, cause: str) -> None:
         """Count a new producer handle; give this to the Kafka client."""
@@ -106,6 +103,7 @@ class Metrics(Collector):
         if isinstance(event, EpochCommitted):
             self._committed(event)
         elif isinstance(event, EpochUndone):
+            self._leads.undone()
             self.count(m.EPOCHS, "undone")
             self.count(m.EPOCHS_UNDONE, event.cause)
         elif isinstance(event, RecordSetAside):
@@ -117,6 +115,7 @@ class Metrics(Collector):
             self.count(m.PREPARE_SLOW, event.stage)
 
     def _committed(self, event: EpochCommitted) -> None:
+        self._leads.committed()
         self.count(m.EPOCHS, "committed")
         self.count(m.RECORDS, "in", by=event.records)
         self.count(m.RECORDS, "out", by=event.outputs)
@@ -125,6 +124,9 @@ class Metrics(Collector):
         for part, seconds in event.cpu_s.items():
             self.count(m.CPU, part, by=seconds)
         self._histograms[m.EPOCH_SECONDS.name].observe(event.took_ms / 1000)
+
+    def _sold_after_ms(self, took_ms: int) -> None:
+        self._histograms[m.RECEIVED_TO_SOLD.name].observe(max(took_ms, 0) / 1000)
 
     # --- showing -------------------------------------------------------------------------------------------
 
@@ -151,6 +153,11 @@ class Metrics(Collector):
                 yield HistogramMetricFamily(spec.name, spec.doc, histogram.cumulative(), histogram.sum)
             else:
                 yield _gauge(spec, [sample for sample in samples if sample.spec is spec])
+
+    def _lead_counts(self) -> Iterator[tuple[Labels, float]]:
+        """Yield what was decided of leads with its labels, which are made here: each lead is counted five times."""
+        for stage, outcome, reason, number in self._leads.decided():
+            yield (stage, OUTCOMES.get(outcome, OTHER), str(reason)), number
 
     def _counter(self, spec: MetricSpec) -> Metric:
         family = CounterMetricFamily(spec.name, spec.doc, labels=spec.labels)

@@ -13,7 +13,7 @@ from streams.clock import ManualClock
 from streams.crash_file import CrashFile
 from streams.engine import Engine
 from streams.epoch import OpenEpoch
-from streams.events import Event
+from streams.events import Event, Listener, ignore
 from streams.memory_broker import MemoryBroker
 from streams.memory_client import MemoryClient
 from streams.options import EngineOptions
@@ -147,11 +147,17 @@ class World:
         on_step: Callable[[str, str], None] = lambda step, when: None,
         crash_file: Path | None = None,
         start: bool = True,
+        listen: Listener = ignore,
     ) -> Worker:
-        """Start a worker; a Counting stage alone by default."""
+        """Start a worker; a Counting stage alone by default. `listen` hears its events as well."""
         own: list[Stage] = list(stages) if stages is not None else [Counting()]
         events: list[Event] = []
         client = MemoryClient(self.broker, name=name, static=static, on_step=on_step)
+
+        def hear(event: Event) -> None:
+            events.append(event)
+            listen(event)
+
         engine = Engine(
             client,
             own,
@@ -161,7 +167,7 @@ class World:
             partition_counts=self.counts,
             restorer=StepRestorer(client),
             crash_file=CrashFile(crash_file) if crash_file is not None else None,
-            on_event=events.append,
+            on_event=hear,
         )
         if start:
             engine.start()

@@ -59,14 +59,45 @@ def test_labels_are_closed_or_numbers_or_ids_of_the_plan() -> None:
 # --- counting --------------------------------------------------------------------------------------------------
 
 
+COMMITTED = events.EpochCommitted(records=1, handed_over=0, outputs=0, took_ms=7, slow=False, cpu_s={})
+UNDONE = events.EpochUndone("EpochLost", sent=True)
+
+
 def test_outcomes_of_a_stage_are_counted_in_peoples_words() -> None:
     metrics = Metrics()
     tally = metrics.outcomes("routing")
     tally["offered", ""] += 3
     tally["unfilled", Reason.ALL_CAPPED] += 1
+    metrics.listen(COMMITTED)
     found = shown(metrics)
     assert found["leadflow_leads_total", ("routed", "", "routing")] == 3
     assert found["leadflow_leads_total", ("no_buyer", "ALL_CAPPED", "routing")] == 1
+
+
+def test_what_an_epoch_decided_counts_once_it_is_committed_and_nowhere_if_it_is_undone() -> None:
+    metrics = Metrics()
+    tally = metrics.outcomes("delivery")
+
+    def sell(leads: int) -> None:
+        tally["sold", ""] += leads
+        for _ in range(leads):
+            metrics.sold_after_ms(50)
+
+    def sold() -> tuple[float, float]:
+        found = shown(metrics)
+        key = ("leadflow_leads_total", ("sold", "", "delivery"))
+        return found.get(key, 0), found["leadflow_received_to_sold_seconds_count", ()]
+
+    sell(2)
+    assert sold() == (0, 0)
+    metrics.listen(UNDONE)
+    sell(2)
+    metrics.listen(COMMITTED)
+    assert sold() == (2, 2)
+    sell(1)
+    metrics.listen(COMMITTED)
+    metrics.listen(COMMITTED)
+    assert sold() == (3, 3)
 
 
 def test_a_value_outside_of_a_closed_set_is_other_and_never_shown() -> None:
@@ -74,6 +105,7 @@ def test_a_value_outside_of_a_closed_set_is_other_and_never_shown() -> None:
     for odd in ("Jo Doe", "jo@example.com"):
         metrics.outcomes("dedup")["rejected", odd] += 1
         metrics.outcomes("dedup")[odd, ""] += 1
+    metrics.listen(COMMITTED)
     found = shown(metrics)
     assert found["leadflow_leads_total", ("rejected", "other", "dedup")] == 2
     assert found["leadflow_leads_total", ("other", "", "dedup")] == 2
@@ -119,6 +151,7 @@ def test_a_sale_is_timed_and_a_clock_that_goes_back_is_no_time() -> None:
     metrics = Metrics()
     metrics.sold_after_ms(50)
     metrics.sold_after_ms(-3)
+    metrics.listen(COMMITTED)
     found = shown(metrics)
     assert found["leadflow_received_to_sold_seconds_bucket", ("0.01",)] == 1
     assert found["leadflow_received_to_sold_seconds_bucket", ("0.05",)] == 2
