@@ -12,7 +12,7 @@ from console.audit.topics import audit
 from console.audit.verdict import Verdict
 from console.bench import w1
 from console.bench.failure import BenchFailed
-from console.bench.machine import this_machine
+from console.bench.machine import MachineMeanwhile
 from console.bench.probe import Used, rss_mb, used, wait_joined
 from console.bench.result import Figure, Result
 from console.bench.stand import send, stand
@@ -40,14 +40,15 @@ def measure(leads: int, contracts: int = w1.BUYERS) -> Result:
         wait_joined(worker)
         closed = _closed(way, worker, total)
         _wait(closed, w1.mix(warm).unique)
-        before, began = used(worker), time.monotonic()
-        _wait(closed, w1.mix(total).unique)
-        took, spent, rss = time.monotonic() - began, used(worker).since(before), rss_mb(worker)
+        with MachineMeanwhile() as meanwhile:
+            before, began = used(worker), time.monotonic()
+            _wait(closed, w1.mix(total).unique)
+            took, spent, rss = time.monotonic() - began, used(worker).since(before), rss_mb(worker)
         verdict = audit(way.reader, way.codec)
         unique = sum(1 for _ in way.reader.scan(CLOSED))
     _must_be_exact(verdict, unique, total)
     work = f"W1, {leads:,} leads through one worker, {contracts} contracts"
-    return Result("throughput", work, this_machine(), _figures(leads, took, spent, rss), str(verdict))
+    return Result("throughput", work, meanwhile.machine(), _figures(leads, took, spent, rss), str(verdict))
 
 
 def _figures(leads: int, took_s: float, spent: Used, rss: float) -> tuple[Figure, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from console.bench.machine import REFERENCE_US, Machine, this_machine
+from console.bench.machine import REFERENCE_US, Machine, MachineMeanwhile, this_machine
 from console.bench.result import Figure, NoResult, Result, read_result
 
 HERE = Machine(cores=2, python="3.11.9", unit_us=2 * REFERENCE_US)
@@ -65,3 +65,9 @@ def test_this_machine_has_a_speed() -> None:
     assert machine.cores >= 1
     assert 0.5 < machine.unit_us < 500
     assert "times the 5.7 us" in str(machine)
+
+
+def test_the_unit_is_measured_while_something_runs_also_when_it_is_over_at_once() -> None:
+    with MachineMeanwhile() as meanwhile:
+        pass
+    assert 0.5 < meanwhile.machine().unit_us < 500
