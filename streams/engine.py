@@ -108,7 +108,7 @@ class Engine:
         )
         self._hooks = Hooks(self._cpu, self._closer, self._mark)
         own = (self._assignment, self._intake, self._opener, self._closer, self._hooks, self._cpu)
-        self._rounds = Rounds(stages, *own, options, self._mark)
+        self._rounds = Rounds(stages, *own, clock, options, self._mark)
         self._epoch: OpenEpoch | None = None
         self._losses = Losses(options.rest_ms_min, options.rest_ms_max)
         self._counters = Counters()

@@ -87,6 +87,8 @@ class OpenEpoch:
 
     number: int
     now_ms: int
+    #: When it was opened, monotonic.
+    opened_ms: int
     batches: tuple[Batch, ...]
     metadata: GroupMetadata
     #: A condemned record that the engine itself sets aside; alone in its epoch.

@@ -297,7 +297,7 @@ class Opener:
         timed = due(self._timed_lanes(), now_ms)
         if not (batches or fresh or timed):
             return None
-        epoch = OpenEpoch(number, now_ms, tuple(batches), metadata, due=tuple(timed))
+        epoch = OpenEpoch(number, now_ms, self._clock.monotonic_ms(), tuple(batches), metadata, due=tuple(timed))
         lane_of = self._assignment.lane_of
         self._let_in(epoch, [lane_of[batch.topic, batch.partition] for batch in batches])  # type: ignore[index]  # equal tuples
         self._let_in(epoch, [*fresh, *timed])
@@ -313,9 +313,9 @@ class Opener:
             batch = self._intake.take(partition, 1 if condemned else self._suspects.limit(partition) or 1)
             if not condemned and not self._prepare([batch], judge):
                 continue
-            now_ms = self._clock.now_ms()
+            times_ms = self._clock.now_ms(), self._clock.monotonic_ms()
             batches, aside = ((), batch) if condemned else ((batch,), None)
-            epoch = OpenEpoch(number, now_ms, batches, metadata, set_aside=aside)
+            epoch = OpenEpoch(number, *times_ms, batches, metadata, set_aside=aside)
             self._let_in(epoch, [lane])
             return epoch
         return None

@@ -26,6 +26,9 @@ class EngineOptions:
     #: 0 = never, then all is kept for the next epoch. A backlog gains nothing by it; but once what a second brings
     #: waits at all hops, an epoch holds several hundred records, and only this leads out of it.
     handed_over_records_max: int = 1500
+    #: An epoch that has been open for so long, its transaction begun or not, hands nothing further over: nobody sees
+    #: what its first rounds wrote before its last one is done, and a failure redoes them all.
+    handed_over_ms_max: int = 1000
     #: A partition to which each epoch writes so many records and more is not fetched (`streams.bypass`): the calls that
     #: pause it and go on later cost as much as fetching some.
     bypass_records_min: int = 16

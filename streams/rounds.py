@@ -20,6 +20,7 @@ from itertools import count, repeat
 from schemas.errors import Overtaken
 from streams.assignment import Assignment
 from streams.client import Output, Place, Placed
+from streams.clock import Clock
 from streams.closing import Closer
 from streams.cpu import COMMITTING, Cpu
 from streams.epoch import OpenEpoch
@@ -51,6 +52,7 @@ class Rounds:
         closer: Closer,
         hooks: Hooks,
         cpu: Cpu,
+        clock: Clock,
         options: EngineOptions,
         mark: Callable[[Sequence[Batch]], object],
     ) -> None:
@@ -62,11 +64,13 @@ class Rounds:
         self._closer = closer
         self._hooks = hooks
         self._cpu = cpu
+        self._clock = clock
         self._records_max = options.handed_over_records_max
         #: Of a partition of which more wait, further ones stay with the consumer, which can rest.
         self._kept_max = options.epoch_records_max
-        #: What is left of the time of an epoch must do for its end.
-        self._open_ms_max = options.epoch_slow_ms // 4
+        self._ms_max = options.handed_over_ms_max
+        #: What is left of the time of a transaction must do for its end.
+        self._transaction_ms_max = options.epoch_slow_ms // 4
         #: Sources of the stages that can take records inside a transaction.
         self._takers = frozenset(topic for stage in stages if not stage.reaches_out for topic in stage.sources)
         self._own = Following()
@@ -116,7 +120,8 @@ class Rounds:
         )
 
     def _in_time(self, epoch: OpenEpoch) -> bool:
-        return self._closer.open_ms(epoch) < self._open_ms_max
+        open_ms = self._clock.monotonic_ms() - epoch.opened_ms
+        return open_ms < self._ms_max and self._closer.open_ms(epoch) < self._transaction_ms_max
 
     def _foretell(self, epoch: OpenEpoch, placed: Placed) -> bool:
         """Tell where records will stand that go to partitions of this worker, if it is known of all of them."""

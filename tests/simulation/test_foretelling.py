@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from streams.following import SHARED_EPOCHS
+from streams.options import EngineOptions
 from streams.rounds import PLAIN_EPOCHS
 from streams.stage import Batch, Epoch, TopicPartition
 from tests.simulation.rig import Counting, Worker, World
-from tests.simulation.test_rounds import Feeding, overtake, start, undone
+from tests.simulation.test_rounds import Feeding, commits, overtake, start, undone
 
 A = TopicPartition("a", 0)
 
@@ -18,9 +19,11 @@ class Again(Counting):
         super().__init__()
         self.world = world
         self.overtaken = False
+        self.takes_ms = 0
 
     def process(self, batch: Batch, epoch: Epoch) -> None:
         super().process(batch, epoch)
+        self.world.clock.advance(self.takes_ms)
         log = self.world.broker.log(A)
         if self.overtaken and log.last_stable < log.end and any(message.value == b"1" for message in batch.messages):
             self.world.send("a", "theirs", b"0")
@@ -90,3 +93,21 @@ def test_what_several_rounds_write_to_one_partition_is_flushed_once() -> None:
         assert worker.run() == [True]
     assert steps.count("flush") == 5, "once each, and once more to learn where the first record stands"
     assert world.out() == [f"k={n}" for n in range(1, 13)]
+
+
+def test_an_epoch_that_is_open_for_long_takes_no_further_round() -> None:
+    """Foretold rounds begin no transaction, yet nobody sees what they write before all of them are done."""
+    world = World(partitions=1)
+    worker = again(world)
+    stage = worker.stages[1]
+    assert isinstance(stage, Again)
+    world.send("raw", "k", b"0")
+    worker.run()
+    stage.takes_ms, limit_ms = 300, EngineOptions().handed_over_ms_max
+    began_ms = world.clock.monotonic_ms()
+    world.send("raw", "k", b"6")
+    assert worker.run() == [True]
+    assert limit_ms <= world.clock.monotonic_ms() - began_ms < limit_ms + stage.takes_ms
+    assert commits(worker)[-1] == 5, "the first stage, and what the second did in four rounds"
+    world.settle(worker)
+    assert world.out() == [f"k={n}" for n in range(1, 9)]
