@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 from console.audit.cases import Case, Flow, Known, RightCase, Sale, Unfilled
@@ -95,10 +96,12 @@ def _all_ended(case: Case) -> bool:
     rights, delivered = case.rights, case.delivered
     if not rights or len(rights) != next(iter(rights.values())).end_rights:
         return False
+    if {index for _, _, index in rights} != set(range(len(rights))):
+        return False  # one of them has two identities, and another one has none
     sales = 0
-    for key, right in rights.items():
+    for right in rights.values():
         sold = right.sold
-        if (sold is None) is (right.unfilled is None) or not 0 <= key[2] < len(rights):
+        if (sold is None) is (right.unfilled is None):
             return False
         if sold is not None:
             sales += 1
@@ -217,6 +220,7 @@ def _gaps(case: Case, rejected: bool) -> Iterator[Finding]:
             yield Finding(Rule.LEAD_LOST, flow.unique, subject, "a record in leads.scored", "none")
     for key, right in case.rights.items():
         yield from _right_gaps(case, key[2], right)
+    yield from _ended_again(case)
     yield from _rights_lost(case, subject)
     if case.closed is None:
         yield Finding(Rule.LEAD_LOST, case.place, subject, "a record in leads.closed", "none")
@@ -260,6 +264,20 @@ def _right_gaps(case: Case, index: int, right: RightCase) -> Iterator[Finding]:
         yield Finding(
             Rule.DELIVERY_LOST, right.sold.at, subject, f"sale {fact.sale_id} in buyers.{fact.buyer_id}.leads", "none"
         )
+
+
+def _ended_again(case: Case) -> Iterator[Finding]:
+    """Ends of a right that has ended in another leg or round: a right is the same one whatever its leg and round."""
+    ended: dict[int, Sale | Unfilled] = {}
+    for (_, _, index), right in sorted(case.rights.items(), key=itemgetter(0)):
+        end = right.end
+        if end is None:
+            continue
+        before = ended.setdefault(index, end)
+        if before is end:
+            continue
+        rule = Rule.SOLD_TWICE if isinstance(before, Sale) and isinstance(end, Sale) else Rule.ENDED_TWICE
+        yield Finding(rule, end.at, f"right {index} of lead {case.lead_id}", f"the one end at {before.at}", "another")
 
 
 def _rights_lost(case: Case, subject: str) -> Iterator[Finding]:

@@ -39,6 +39,25 @@ def a_right_sold_to_a_second_buyer(history: History) -> Place:
     return history.add(SOLD, second, sale.lead_id)
 
 
+@violates(Rule.SOLD_TWICE)
+def a_right_sold_again_in_another_round(history: History) -> Place:
+    """In the place of its lead's second right, which goes nowhere: there are as many sales as rights."""
+    sales = [found for found in history.all(SOLD, LeadSold) if live(found[1])]
+    first = {sale.lead_id for _, sale in sales if sale.index == 0}
+    found = next(((m, s) for m, s in reversed(sales) if s.index == 1 and s.lead_id in first), None)
+    if found is None:
+        raise NotHere("no lead of which two rights were sold")
+    message, sale = found
+    changed = {"round": sale.round + 1, "index": 0}
+    number = sale_id_of(sale.lead_id, sale.leg, sale.round + 1, 0, sale.buyer_id)
+    got, lead = history.delivery(sale)
+    history.change(got, replace(lead, sale_id=number))
+    for at, offer in list(history.all(OFFERS, Offer)):
+        if (offer.slip.lead_id, offer.right.index) == (sale.lead_id, sale.index):
+            history.change(at, replace(offer, right=replace(offer.right, **changed)))
+    return history.change(message, replace(sale, sale_id=number, **changed))
+
+
 @violates(Rule.BUYER_TWICE)
 def the_same_buyer_twice(history: History) -> Place:
     """The second right of a lead goes to the buyer of the first."""
