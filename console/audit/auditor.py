@@ -18,10 +18,10 @@ from collections.abc import Callable
 from typing import Final
 
 from console.audit import cases
-from console.audit.cases import Delivered, Extra, Flow, Offered, Origin, Received, Rerouted
+from console.audit.cases import Delivered, Extra, Offered, Origin, Received, Rerouted
 from console.audit.docket import HOUR_MS, Docket, place_of
 from console.audit.findings import Finding, Place, Rule
-from console.audit.intake import values_of
+from console.audit.intake import check_rejection, values_of
 from console.audit.judging import Law
 from console.audit.opening import Opened, Openings
 from console.audit.origins import End, Origins
@@ -206,20 +206,29 @@ class Auditor:
         received = Received(place_of(message), message.timestamp_ms, sent)
         end = self._origins.receive(received)
         if end is not None:
-            self._account(end)
+            self._matched(received, end)
             if end.flow is not None:
                 self._docket.settle(self._docket.of_flow(end.flow))
 
-    def _account(self, end: End) -> None:
+    def _end(self, origin: Origin, end: End) -> None:
+        received = self._origins.end(origin, end)
+        if received is not None:
+            self._matched(received, end)
+
+    def _matched(self, received: Received, end: End) -> None:
+        """Account for a received record and its end."""
         figures = self.figures
-        if end.how == "unique":
+        if end.flow is not None:
+            end.flow.received = received
             figures.unique += 1
-        elif end.how == "dead":
+        elif end.rejection is None:
             figures.dead += 1
-        elif end.how == Reason.REPEAT:
-            figures.repeats += 1
         else:
-            figures.rejected[end.how] += 1
+            self._docket.found += check_rejection(end.rejection, received, end.at)
+            if end.rejection.reason == Reason.REPEAT:
+                figures.repeats += 1
+            else:
+                figures.rejected[end.rejection.reason] += 1
 
     def _unique(self, message: Message) -> None:
         slip, _, body = opened = self._openings.unique(message.value or b"")
@@ -233,7 +242,7 @@ class Auditor:
         flow.unique = place_of(message)
         flow.values = values_of(self._openings.lead_of(body))
         self._docket.on_time(message, slip.unique_at, "intake of lead", slip.lead_id)
-        self._end((slip.received_partition, slip.received_offset), "unique", flow, message)
+        self._end((slip.received_partition, slip.received_offset), End(flow.unique, message.timestamp_ms, flow))
         self._docket.settle(case)
 
     def _reject(self, message: Message) -> None:
@@ -244,7 +253,7 @@ class Auditor:
         self._docket.on_time(message, fact.rejected_at, "rejection of lead", fact.lead_id)
         if fact.stage != "routing":
             self._docket.rejected(origin, message.timestamp_ms)
-            self._end(origin, fact.reason, None, message)
+            self._end(origin, End(place_of(message), message.timestamp_ms, rejection=fact))
             return
         case = self._docket.case(fact.lead_id, message)
         flow = case.flow(origin)
@@ -255,11 +264,6 @@ class Auditor:
         self.figures.unique -= 1
         self.figures.repeats += 1
         self._docket.settle(case)
-
-    def _end(self, origin: Origin, how: str, flow: Flow | None, message: Message) -> None:
-        end = End(place_of(message), how, flow, message.timestamp_ms)
-        if self._origins.end(origin, end):
-            self._account(end)
 
     def _scored(self, message: Message) -> None:
         found = self._docket.flow(self._openings.scored(message.value or b""), message)
@@ -376,7 +380,7 @@ class Auditor:
             self._set_aside.add(at)
         if letter.topic == RECEIVED:
             if self._docket.judged((letter.partition, letter.offset)):
-                self._end((letter.partition, letter.offset), "dead", None, message)
+                self._end((letter.partition, letter.offset), End(place_of(message), message.timestamp_ms))
         elif letter.topic not in (OFFERS, REROUTES) and letter.key:
             dead = self._docket.case(letter.key.decode(errors="replace"), message).dead
             dead[letter.topic] = dead.get(letter.topic, 0) + 1

@@ -78,7 +78,9 @@ RULES: Final[dict[Rule, About]] = {
     Rule.ENDED_TWICE: About("books disagree", "A received record and a right end once."),
     Rule.CLOSED_TWICE: About("books disagree", "A lead is closed once."),
     Rule.FORKED: About("books disagree", "A right is in one place at every moment (I3)."),
-    Rule.INTAKE: About("books disagree", "A unique lead is the received one: identity, times, fields, plan."),
+    Rule.INTAKE: About(
+        "books disagree", "A unique or rejected lead is the received one; a unique one in times, fields and plan too."
+    ),
     Rule.SCORE: About("books disagree", "Points and grade are those of the campaign's scoring."),
     Rule.RIGHTS: About("books disagree", "A lead has as many rights as its campaign sells, all on one set of terms."),
     Rule.UNSOLD_REASON: About("books disagree", "A right that ends unsold says why, and what it was worth."),

@@ -10,7 +10,7 @@ from uuid import UUID
 from console.audit.cases import Flow, Received, Sent
 from console.audit.findings import Finding, Place, Rule
 from console.audit.plans import Campaign, Likeness, PlanRead, Scored
-from schemas.records import Lead, Slip
+from schemas.records import Lead, LeadRejected, Slip
 
 #: Root of all computed ids (protocol, rule 1), and what stands between the parts of a name.
 _NAMESPACE = UUID("6ba7c0de-1eaf-5000-8000-1eadf10a0001").bytes
@@ -68,6 +68,24 @@ def check_origin(slip: Slip, received: Received, plan: PlanRead, at: Place) -> I
 
 _OF_ORIGIN = (*Sent._fields, "lead_id", "received_at", "sell_by")
 _origin_of: Callable[[Slip], tuple[object, ...]] = attrgetter(*_OF_ORIGIN)
+
+
+def check_rejection(fact: LeadRejected, received: Received, at: Place) -> Iterator[Finding]:
+    """Compare a rejection by intake with the record that it rejects; an id that is none is left out of the fact."""
+    sent, subject = received.sent, f"rejection of lead {fact.lead_id}"
+    if sent is None:
+        yield Finding(Rule.INTAKE, at, subject, "a received record that can be read", "bytes that cannot")
+        return
+    if (fact.test, fact.received_at) != (sent.test, received.at_ms):
+        expected = f"test {sent.test}, received at {received.at_ms}"
+        yield Finding(Rule.INTAKE, at, subject, expected, f"test {fact.test}, received at {fact.received_at}")
+    for name in ("campaign_id", "supplier_id", "supplier_lead_id"):
+        if getattr(fact, name) not in ("", getattr(sent, name)):
+            yield Finding(Rule.INTAKE, at, f"{name} of {subject}", "the same", "another")
+    if fact.lead_id not in ("", lead_id_of(sent)):
+        yield Finding(Rule.INTAKE, at, subject, f"lead {lead_id_of(sent)}", "another")
+    if (fact.earlier_partition, fact.earlier_offset) == (fact.received_partition, fact.received_offset):
+        yield Finding(Rule.INTAKE, at, subject, "another lead that it is like", "itself")
 
 
 def check_fields(slip: Slip, values: Mapping[str, str], campaign: Campaign, at: Place) -> Iterator[Finding]:

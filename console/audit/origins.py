@@ -8,16 +8,24 @@ from msgspec import Struct
 
 from console.audit.cases import Flow, Origin, Received
 from console.audit.findings import Finding, Place, Rule
+from schemas.records import LeadRejected
 from schemas.topics import RECEIVED
 
 
 class End(Struct, frozen=True, gc=False):
-    """How a received record ended; `flow` is the passage of a lead that is unique."""
+    """How a received record ended: in the passage of a lead that is unique, a rejection, or a dead letter."""
 
     at: Place
-    how: str
-    flow: Flow | None
     seen_ms: int
+    flow: Flow | None = None
+    rejection: LeadRejected | None = None
+
+    @property
+    def how(self) -> str:
+        """The end in a word: unique, dead, or why the record was rejected."""
+        if self.rejection is not None:
+            return self.rejection.reason
+        return "dead" if self.flow is None else "unique"
 
 
 class Origins:
@@ -41,22 +49,16 @@ class Origins:
         end = ends.pop(0)
         if not ends:
             del self._lone[origin]
-        return self._matched(received, end)
+        return end
 
-    def end(self, origin: Origin, end: End) -> bool:
-        """Take an end; return whether its record is known, and had no end."""
+    def end(self, origin: Origin, end: End) -> Received | None:
+        """Take an end; return its record if that is known, and had no end."""
         received = self._open.pop(origin, None)
         if received is None:
             self._lone.setdefault(origin, []).append(end)
-            return False
-        self._told.discard(origin)
-        self._matched(received, end)
-        return True
-
-    def _matched(self, received: Received, end: End) -> End:
-        if end.flow is not None:
-            end.flow.received = received
-        return end
+        else:
+            self._told.discard(origin)
+        return received
 
     def overdue(self, before_ms: int | None) -> Iterator[Finding]:
         """Yield what has waited since before a time (None: all that waits), each once; lone ends are dropped."""

@@ -34,6 +34,11 @@ class Reckoning:
             return
         if plan.hash != record.hash:
             self._find(Rule.PLAN, at, f"plan {plan.version}", f"hash {plan.hash}", record.hash)
+        before = self._law.plans.get(plan.version)
+        if before is not None and before.hash != plan.hash:
+            self._find(
+                Rule.PLAN, at, f"plan {plan.version}", "a version to be published once", "another one of its number"
+            )
         self._law.enact(plan)
         self.currency = plan.currency
         for sale in self._uncounted.pop(plan.version, ()):

@@ -59,6 +59,8 @@ def _identity(sale: Sale, world: World) -> Iterator[Finding]:
         yield Finding(Rule.RIGHTS, sale.at, _name(fact), f"sale_id {wanted}", fact.sale_id)
     if fact.attributes != world.lead.slip.attributes:
         yield Finding(Rule.RIGHTS, sale.at, _name(fact), "the attributes of its lead", "others")
+    if fact.supplier_lead_id != world.lead.slip.supplier_lead_id:
+        yield Finding(Rule.RIGHTS, sale.at, _name(fact), "the supplier's id of its lead", "another")
     if (fact.points, fact.grade) != (world.lead.score.points, world.lead.score.grade):
         expected = f"{world.lead.score.points} points, grade {world.lead.score.grade}"
         yield Finding(Rule.SCORE, sale.at, _name(fact), expected, f"{fact.points} points, grade {fact.grade}")

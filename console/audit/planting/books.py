@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from console.audit.findings import Place, Rule
 from console.audit.history import History, NotHere, replace
+from console.audit.plans import plan_hash
 from console.audit.planting.registry import live, place, violates
 from schemas.records import (
     BuyerTerms,
     LeadClosed,
+    LeadRejected,
     LeadScored,
     LeadSold,
     LeadUnique,
+    PlanVersion,
     RightUnfilled,
 )
-from schemas.topics import CLOSED, OFFERS, SCORED, SOLD, UNFILLED, UNIQUE
+from schemas.topics import CLOSED, OFFERS, PLAN, REJECTED, SCORED, SOLD, UNFILLED, UNIQUE
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -147,6 +151,21 @@ def a_lead_that_lives_longer(history: History) -> Place:
     return place(message)
 
 
+@violates(Rule.INTAKE)
+def a_rejection_of_another_supplier_s_lead(history: History) -> Place:
+    """The record that is rejected is not the one that the rejection tells of."""
+    message, fact = history.first(REJECTED, LeadRejected, lambda each: each.stage == "dedup")
+    return history.change(message, replace(fact, supplier_id=f"{fact.supplier_id}-2"))
+
+
+@violates(Rule.INTAKE)
+def a_duplicate_of_itself(history: History) -> Place:
+    """Intake takes the lead's own claims, made before it was interrupted, for those of another one."""
+    message, fact = history.first(REJECTED, LeadRejected, lambda each: each.reason in ("DUPLICATE", "REPEAT"))
+    origin = {"earlier_partition": fact.received_partition, "earlier_offset": fact.received_offset}
+    return history.change(message, replace(fact, **origin))
+
+
 @violates(Rule.BUYER_TERMS)
 def an_owner_that_is_told_another_cap(history: History) -> Place:
     """The inbox says more than the plan."""
@@ -161,6 +180,16 @@ def a_plan_that_nobody_published(history: History) -> Place:
     message, lead = history.first(UNIQUE, LeadUnique)
     history.rewrite(lead.slip.lead_id, lambda record: replace(record, slip=replace(record.slip, plan_version=77)))
     return place(message)
+
+
+@violates(Rule.PLAN)
+def a_plan_of_a_number_that_is_taken(history: History) -> Place:
+    """Two owners publish at once, and nobody can say which of the two a decision was made by."""
+    _, version = history.first(PLAN, PlanVersion)
+    said = json.loads(version.plan_json)
+    said["campaigns"][0]["rights"] += 1
+    plan_json = json.dumps(said)
+    return history.add(PLAN, replace(version, plan_json=plan_json, hash=plan_hash(plan_json)), "plan")
 
 
 @violates(Rule.UNREADABLE)

@@ -74,6 +74,13 @@ def the_same_buyer_twice(history: History) -> Place:
     raise NotHere("no lead was sold to two buyers")
 
 
+@violates(Rule.RIGHTS)
+def a_sale_under_another_id_of_the_supplier_s(history: History) -> Place:
+    """The supplier would be told that another lead of its was sold."""
+    message, sale = history.first(SOLD, LeadSold, live)
+    return history.change(message, replace(sale, supplier_lead_id=f"{sale.supplier_lead_id}-1"))
+
+
 @violates(Rule.OVERSOLD)
 def one_sale_more_than_rights(history: History) -> Place:
     """A right beyond those that the campaign sells."""
