@@ -167,8 +167,8 @@ class Closer:
         if not epoch.sent:
             self._begin(epoch)
         placed, epoch.pending = epoch.pending, {}
-        self._client.produce(placed, self._sources)
         epoch.written.update(placed)
+        self._client.produce(placed, self._sources)
         offsets = self._client.flush()
         untold = placed.keys() - offsets.keys()
         epoch.left_behind.update(untold)

@@ -59,14 +59,18 @@ class Following:
         Unless ours before it was not taken yet, or is not known, after a start or an abort: then that says nothing.
         """
         if self._last.get(place, at) < at:
-            self._shared_until[place] = epoch + SHARED_EPOCHS
+            self.overtaken(place, epoch)
+
+    def overtaken(self, place: Place, epoch: int) -> None:
+        """Remember that someone else wrote to a partition before records of ours that were foretold."""
+        self._shared_until[place] = epoch + SHARED_EPOCHS
 
     def committed(self, written: Iterable[Place], last: Mapping[Place, int]) -> None:
         """Remember where the last records of a committed epoch stand; forget it where that was not told."""
-        for place in written:
-            self._last.pop(place, None)
+        self.undone(written)
         self._last.update(last)
 
-    def undone(self) -> None:
-        """Forget all: an aborted transaction leaves records and an end of which nobody knows where they stand."""
-        self._last.clear()
+    def undone(self, written: Iterable[Place]) -> None:
+        """Forget what an aborted transaction may have written to: nobody knows where its records and its end stand."""
+        for place in written:
+            self._last.pop(place, None)

@@ -34,7 +34,8 @@ from streams.stage import Batch, Message, Stage, TopicPartition
 
 #: More than the stages of a lead's way, because a declined offer goes to its next owner.
 ROUNDS_MAX = 8
-#: Epochs that go without after a failure in a later round: the record behind it is to be met as a committed one.
+#: Epochs that go without after one that handed over and failed: the record behind it is to be met as a committed one,
+#: and a cluster that does not take a transaction is given smaller ones.
 PLAIN_EPOCHS = 16
 #: The same after two deaths at the same records: one that kills is to be met, and marked, as a committed one.
 EPOCHS_AFTER_A_CRASH = 1000
@@ -182,13 +183,15 @@ class Rounds:
         self._plain = max(0, self._plain - 1)
 
     def undone(self, epoch: OpenEpoch) -> None:
-        """Do without for a while after an epoch that failed in a later round, or foretold an offset wrongly."""
+        """Do without for a while after an epoch that handed over and failed.
+
+        Not after one that was overtaken: told offsets skip nothing, and of that partition none is foretold now.
+        """
         self._opener.bypass.end_all()
+        self._own.undone(epoch.written)
         if epoch.failure is not None and isinstance(error := epoch.failure.error, Overtaken):
-            self._own.apart(error.place, self._intake.next_of(error.place), epoch.number)
-        if epoch.sent:
-            self._own.undone()
-        if epoch.handed_over:
+            self._own.overtaken(error.place, epoch.number)
+        elif epoch.handed_over:
             self.rest(PLAIN_EPOCHS)
 
     def rest(self, epochs: int) -> None:

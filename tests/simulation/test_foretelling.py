@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from streams.following import SHARED_EPOCHS
 from streams.options import EngineOptions
 from streams.rounds import PLAIN_EPOCHS
@@ -38,6 +40,15 @@ def again(world: World) -> Worker:
     return worker
 
 
+def flushed(worker: Worker, feed: Callable[[], None]) -> int:
+    """How often the next epoch flushes, which must be committed."""
+    steps: list[str] = []
+    worker.client.on_step = lambda step, when: steps.append(step) if when == "after" else None
+    feed()
+    assert worker.run() == [True]
+    return steps.count("flush")
+
+
 def test_what_a_later_round_writes_is_not_foretold_either_where_someone_else_writes() -> None:
     """Between two rounds of one transaction as well."""
     world = World(partitions=1)
@@ -58,6 +69,45 @@ def test_what_a_later_round_writes_is_not_foretold_either_where_someone_else_wri
     world.settle(worker)
     assert undone(worker) == ["Overtaken"]
     assert sum(line.startswith("k=") for line in world.out()) == 2 * SHARED_EPOCHS + 2
+
+
+def test_what_is_overtaken_between_two_rounds_is_remembered_before_anything_was_committed() -> None:
+    """Right after a start the first round is told and the second foretold behind it."""
+    world = World(partitions=1)
+    worker = again(world)
+    stage = worker.stages[1]
+    assert isinstance(stage, Again)
+    stage.overtaken = True
+    world.send("raw", "k", b"1")
+    assert worker.run() == [False]
+    assert undone(worker) == ["Overtaken"]
+    stage.overtaken = False
+    world.settle(worker)
+    flushes = [flushed(worker, lambda: world.send("raw", "k", b"1")) for _ in range(SHARED_EPOCHS)]
+    assert flushes[:-5] == [3] * (SHARED_EPOCHS - 5), "a flush a round, and one at the end"
+    assert flushes[-1] == 1, "foretold again"
+
+
+def test_a_worker_that_was_overtaken_goes_on_handing_over() -> None:
+    """Where offsets are told nothing can be skipped: foretelling rests, and only where someone else wrote."""
+    world = World(partitions=2)
+    worker = start(world)
+
+    def epoch(key: str) -> tuple[int, int]:
+        """How often the next epoch with such a lead flushes, and how many records it processes."""
+        return flushed(worker, lambda: world.send("raw", key)), commits(worker)[-1]
+
+    assert [epoch(key) for key in ("k", "n", "k", "n")] == [(2, 2), (2, 2), (1, 2), (1, 2)]
+    overtake(world, worker)
+    world.send("raw", "n")
+    assert worker.run() == [False]
+    assert undone(worker) == ["Overtaken"]
+    assert worker.run(2) == [True, True], "redone; what stands behind the aborted record comes by its consumer"
+    assert [epoch(key) for key in ("k", "n", "k", "n")] == [(1, 2), (2, 2), (1, 2), (2, 2)]
+    world.settle(worker)
+    assert sorted(world.out()) == sorted(
+        [*(f"k={n}" for n in range(1, 5)), *(f"n={n}" for n in range(1, 6)), "theirs=1"]
+    )
 
 
 def test_offsets_that_were_not_told_are_no_stranger() -> None:
