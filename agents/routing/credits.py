@@ -15,6 +15,9 @@ from tables.rotations import start_credit
 #: writing them with each would be most of what a quiet worker writes. What a crash loses is harmless: a credit lies
 #: within a lead or two of 0 at any time, so taking up an older one is off by no more than that, once.
 WRITE_EVERY_MS: Final = 1_000
+#: About how many at a time, those that wait longest first: with thousands of contracts a second changes more than that,
+#: and what they cost would grow with their number.
+WRITE_MAX: Final = 100
 
 
 class Credits:
@@ -47,12 +50,20 @@ class Credits:
         self._changed[lineup] = None
 
     def write(self, now_ms: int) -> None:
-        """Put what has changed into the table, if the last time was a second ago (or lies ahead: clocks go back)."""
+        """Put some of what has changed into the table, the rest the next time.
+
+        Does nothing within a second of the last time, unless that lies ahead: clocks go back.
+        """
         if not self._changed or 0 <= now_ms - self._written_at < WRITE_EVERY_MS:
             return
-        for contract_id in dict.fromkeys(contract_id for lineup in self._changed for contract_id in lineup.ids):
+        due: dict[str, None] = {}
+        for lineup in list(self._changed):
+            if len(due) >= WRITE_MAX:
+                break
+            due.update(dict.fromkeys(lineup.ids))
+            del self._changed[lineup]
+        for contract_id in due:
             self._table.put(contract_id, Credit(self._credits[contract_id]))
-        self._changed.clear()
         self._written_at = now_ms
 
     def _read(self, contract: CompiledContract) -> float:
