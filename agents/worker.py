@@ -7,7 +7,6 @@ app = make_app(settings)         the Faust app around both; `faust -A agents.wor
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -27,6 +26,7 @@ from agents.settlement.stage import Settlement
 from agents.start import NEEDED, kafka_settings
 from agents.status_view import StatusView
 from agents.views import PauseView, PlanView
+from config.garbage import collect_rarely
 from config.intake import pause_reason
 from config.settings import Settings, load_settings
 from schemas.records import Lead, Slip
@@ -45,9 +45,6 @@ from streams.options import EngineOptions
 from streams.stage import Stage
 from streams.start_steps import CONNECTED, LOADED
 from streams.web import SchemaShelf
-
-#: Objects made and not gone before the youngest are looked at, and how many such looks make one at the older ones.
-GC_THRESHOLDS = (100_000, 50, 100)
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -214,19 +211,8 @@ def run(app: LeadflowApp) -> int:
     """Run the app until it is told to stop; returns its exit code. Ends the process with 70, 75 or 78 itself."""
     worker = FaustWorker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it would write into the log
-    _collect_rarely()
+    collect_rarely()
     return int(worker.execute_from_commandline() or 0)
-
-
-def _collect_rarely() -> None:
-    """Look for cycles rarely, and never among what is loaded by now: it cost a seventh of the CPU of each lead.
-
-    What leads leave behind has no cycles (records are frozen and not tracked) and goes by its reference count.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    gc.enable()
 
 
 def __getattr__(name: str) -> Any:
