@@ -299,8 +299,9 @@ class Auditor:
             return
         case, right = found[0], head.right
         buyer_id = head.route[head.position].buyer_id
+        standing = self._reckoning.inbox.standing(buyer_id)
         offered = Offered(
-            place_of(message), right, head.route, head.position, head.trace, self._reckoning.inbox.standing(buyer_id)
+            place_of(message), message.timestamp_ms, right, head.route, head.position, head.trace, standing
         )
         case.right((right.leg, right.round, right.index)).offers.append(offered)
         self._docket.settle(case)

@@ -65,9 +65,10 @@ class Standing(NamedTuple):
 
 
 class Offered(Struct, frozen=True, gc=False):
-    """A right that waits at a buyer's owner."""
+    """A right that waits at a buyer's owner, since `at_ms` by the broker's clock."""
 
     at: Place
+    at_ms: int
     right: Right
     route: Sequence[Candidate]
     position: int

@@ -98,7 +98,7 @@ RULES: Final[dict[Rule, About]] = {
         "books disagree",
         "A decision's time is less than a minute ahead of its record's at the broker, and less than two behind.",
     ),
-    Rule.PLAN: About("books disagree", "Decisions name a plan version that exists and can be read."),
+    Rule.PLAN: About("books disagree", "Decisions name a plan version that can be read and is in force."),
     Rule.UNREADABLE: About("books disagree", "A record that cannot be read was set aside."),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from console.audit.cases import Standing
-from console.audit.plans import Buyer, PlanRead
+from console.audit.plans import PlanRead
 from schemas.records import BuyerCommand, BuyerTerms
 
 _NO_PAUSES: Mapping[str, int] = MappingProxyType({})
@@ -54,16 +54,20 @@ def pause_at(standing: Standing, contract_id: str, latest_ms: int) -> str | None
 
 def told_wrong(terms: BuyerTerms, plan: PlanRead) -> tuple[str, str] | None:
     """Return (expected, found) of the first thing in which terms differ from their plan; None when all is the same."""
-    buyer = plan.buyers.get(terms.buyer_id)
-    if buyer is None:
-        zone = plan.retired_buyers.get(terms.buyer_id)
+    wanted = owed(terms.buyer_id, plan)
+    if wanted is None:
         said = "retired" if terms.retired else "in force"
-        return None if zone is not None and terms.retired else (f"a buyer of plan {plan.version}, or retired", said)
-    wanted, found = _wanted(buyer, plan), _said(terms)
+        known = terms.buyer_id in plan.retired_buyers
+        return None if known and terms.retired else (f"a buyer of plan {plan.version}, or retired", said)
+    found = _said(terms)
     return next(((f"{name} {wanted[name]}", f"{found[name]}") for name in wanted if wanted[name] != found[name]), None)
 
 
-def _wanted(buyer: Buyer, plan: PlanRead) -> dict[str, object]:
+def owed(buyer_id: str, plan: PlanRead) -> dict[str, object] | None:
+    """Return what a buyer's owner must be told by a plan; None where the buyer is none of it, or retired."""
+    buyer = plan.buyers.get(buyer_id)
+    if buyer is None:
+        return None
     own = {c.id: (c.campaign_id, c.terms, c.caps, c.fields, c.lowest_minor) for c in buyer.contracts.values()}
     return {
         "retired": False,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from console.audit.cases import Case, Flow, Known, RightCase, Sale, Unfilled
 from console.audit.ends import check_buyers, check_closing, check_rights, check_unfilled, plan_of
 from console.audit.findings import Finding, Place, Rule
+from console.audit.inbox import owed
 from console.audit.intake import check_fields, check_origin, check_score
 from console.audit.paths import fork, in_order, whole
 from console.audit.pauses import Pauses
@@ -19,6 +20,8 @@ from console.audit.slack import Slack
 from schemas.records import Lead, Slip
 from schemas.topics import SCORED, SOLD, UNFILLED, UNIQUE
 
+#: Later than any time.
+NEVER: Final = 1 << 62
 #: Where a dead letter stops a lead.
 _STOPS = frozenset({UNIQUE, SCORED, SOLD, UNFILLED})
 
@@ -47,9 +50,11 @@ class Law:
     zones: dict[str, dict[tuple[str, int], None]] = field(default_factory=dict)
     suspects: list[Suspect] = field(default_factory=list)
     newest: int = 0
+    _replaced: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def enact(self, plan: PlanRead) -> None:
         """Take a version."""
+        self._replaced.clear()
         self.plans[plan.version] = plan
         self.newest = max(self.newest, plan.version)
         for buyer in plan.buyers.values():
@@ -62,6 +67,21 @@ class Law:
         for each in ripe:
             if self.pauses.stops(each.kind, each.id, each.received_at, each.decided_at):
                 yield each.finding
+
+    def replaced_at(self, version: int, buyer_id: str = "") -> int:
+        """Return when a later version was published, or one that tells a buyer something else; NEVER if none was."""
+        if version == self.newest:
+            return NEVER
+        known = self._replaced.get((version, buyer_id))
+        if known is None:
+            plan = self.plans[version]
+            later = [each for number, each in self.plans.items() if number > version]
+            if buyer_id:
+                own = owed(buyer_id, plan)
+                later = [each for each in later if owed(buyer_id, each) != own]
+            known = min((each.appended_at for each in later), default=NEVER)
+            self._replaced[version, buyer_id] = known
+        return known
 
     def since(self, version: int, at_ms: int) -> list[PlanRead]:
         """Return a version and the later ones that may have been in force at a time, oldest first."""
@@ -173,6 +193,8 @@ def judge_again(case: Case) -> Iterator[Finding]:
             yield Finding(Rule.ENDED_TWICE, right.unfilled.at, subject, "no further end", right.unfilled.fact.reason)
         for offer in right.offers:
             yield Finding(Rule.FORKED, offer.at, subject, "no further Offer", f"one to {offer.buyer_id}")
+        for reroute in right.reroutes:
+            yield Finding(Rule.FORKED, reroute.at, subject, "no further Reroute", "one")
     for got in case.delivered.values():
         yield Finding(Rule.DELIVERED_TWICE, got.at, subject, "no further record", f"sale {got.sold.sale_id} again")
     if case.closed is not None:
@@ -187,6 +209,8 @@ def _not_repeats(case: Case) -> Iterator[Finding]:
         at = flow.unique or flow.scored
         if flow.repeat is None and at is not None:
             yield Finding(Rule.ENDED_TWICE, at, subject, "a rejection as REPEAT by routing", "none")
+        elif flow.repeat is not None and at is None:
+            yield Finding(Rule.ENDED_TWICE, flow.repeat, subject, "no further rejection by routing", "one")
 
 
 def _rule_of(topic: str, sold: bool) -> Rule:
@@ -300,6 +324,7 @@ def _flow(flow: Flow, law: Law) -> Iterator[Finding]:
     plan = law.plans[slip.plan_version]
     if flow.received is not None:
         yield from check_origin(slip, flow.received, plan, at)
+    yield from _in_force(slip, plan, law, at)
     campaign = plan.campaigns.get(slip.campaign_id)
     if campaign is not None and flow.values is not None:
         yield from check_fields(slip, flow.values, campaign, at)
@@ -310,6 +335,18 @@ def _flow(flow: Flow, law: Law) -> Iterator[Finding]:
             expected = f"a rejection: {kind} {id_} is paused"
             finding = Finding(Rule.PAUSED, at, f"lead {slip.lead_id}", expected, "unique")
             law.suspects.append(Suspect(finding, kind, id_, slip.received_at, slip.unique_at))
+
+
+def _in_force(slip: Slip, plan: PlanRead, law: Law, at: Place) -> Iterator[Finding]:
+    """A lead is taken in by a plan that was published, and not replaced before the lead came."""
+    replaced_at = law.replaced_at(plan.version)
+    if slip.unique_at + law.slack.clock_ms < plan.appended_at:
+        expected = f"a plan that was published by {slip.unique_at}"
+        yield Finding(Rule.PLAN, at, f"lead {slip.lead_id}", expected, f"one of {plan.appended_at}")
+    if slip.received_at > replaced_at + law.slack.heard_ms:
+        expected = f"a plan in force at {slip.received_at}"
+        found = f"plan {plan.version}, replaced at {replaced_at}"
+        yield Finding(Rule.PLAN, at, f"lead {slip.lead_id}", expected, found)
 
 
 def _rights(case: Case, slip: Slip, lead: Known | None, plans: Mapping[int, PlanRead]) -> Iterator[Finding]:
@@ -346,7 +383,8 @@ def _sold(case: Case, lead: Known, flow: Flow, law: Law) -> Iterator[Finding]:
             expected = f"plan {offer.right.plan_version} of the Offer at {offer.at}"
             yield Finding(Rule.TERMS, sale.at, f"sale {fact.sale_id}", expected, f"plan {fact.plan_version}")
         latest_ms = law.slack.latest(fact.sold_at, sale.at_ms)
-        yield from check_sale(sale, World(routed_by, owned_by, lead, offer, zones, latest_ms))
+        told_by_ms = law.replaced_at(owned_by.version, fact.buyer_id) + law.slack.heard_ms
+        yield from check_sale(sale, World(routed_by, owned_by, lead, offer, zones, latest_ms, told_by_ms))
         got = case.delivered.get(fact.sale_id)
         if got is not None and flow.values is not None:
             yield from check_delivery(sale, got, flow.values, flow.body, owned_by, law.lead_of)

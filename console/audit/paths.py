@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from console.audit.cases import Offered, RightCase, Sale, Unfilled
 from console.audit.findings import Place
 from schemas.reasons import Reason
-from schemas.records import Step
+from schemas.records import LeadSold, Step
 
 #: How the trace words a skip: of a router by a status or by the plan, of an owner by a status. Others were asked.
 _BY_STATUS, _BY_PLAN = "by status of ", "by the plan"
@@ -35,18 +35,26 @@ def fork(right: RightCase) -> Place | None:
         same = (before.right.rerouted, len(before.trace)) == (after.right.rerouted, len(after.trace))
         if same or after.trace[: len(before.trace)] != before.trace:
             return after.at
-    return right.reroutes[1].at if len(right.reroutes) > 1 else None
+    if len(right.reroutes) > 1:
+        return right.reroutes[1].at
+    end = right.end
+    if right.reroutes and end is not None and not _by_last_will(end):
+        back = right.reroutes[0]
+        return back.at if tuple(end.fact.trace[: len(back.trace)]) != back.trace else None
+    return None
+
+
+def _by_last_will(end: Sale | Unfilled) -> bool:
+    """Whether a right ended because a record of its path could not be read; such an end has no trace to compare."""
+    return isinstance(end, Unfilled) and end.fact.reason == Reason.ERROR and not end.fact.trace
 
 
 def whole(right: RightCase) -> bool:
-    """Whether the path has no gap from the router to the end.
-
-    An end by its last will (ERROR) has no trace to compare: a record of its path could not be read.
-    """
+    """Whether the path has no gap from the router to the end."""
     end = right.end
     if end is None:
         return False
-    if isinstance(end, Unfilled) and end.fact.reason == Reason.ERROR and not end.fact.trace:
+    if _by_last_will(end):
         return bool(right.offers or right.reroutes)
     offers = in_order(right)
     if not offers:
@@ -60,8 +68,24 @@ def whole(right: RightCase) -> bool:
     if not all(_follows(before, trace, rerouted, right) for before, (trace, rerouted) in steps):
         return False
     if isinstance(end, Unfilled):
-        return True
-    return offers[-1].buyer_id == end.fact.buyer_id and offers[-1].right.rerouted == bool(right.reroutes)
+        return bool(right.reroutes) or not _goes_back(end.fact.trace)
+    return _asks(offers[-1], end.fact) and offers[-1].right.rerouted == bool(right.reroutes)
+
+
+def _goes_back(trace: Sequence[Step]) -> bool:
+    """Whether a right that nobody bought goes back to the router, by its whole trace: once, if terms had changed."""
+    return any(step.reason == Reason.TERMS_CHANGED for step in trace) and trace[-1].reason != Reason.STALE
+
+
+def _asks(offer: Offered, fact: LeadSold) -> bool:
+    """Whether the contract that has bought is one of this buyer's in the Offer, and has not refused it."""
+    refused = {step.contract_id for step in fact.trace[len(offer.trace) :]}
+    ahead = {(each.buyer_id, each.contract_id) for each in offer.route[offer.position :]}
+    return (
+        offer.buyer_id == fact.buyer_id
+        and (fact.buyer_id, fact.contract_id) in ahead
+        and (fact.contract_id not in refused)
+    )
 
 
 def _end(right: RightCase, offers: Sequence[Offered], end: Sale | Unfilled) -> tuple[Sequence[Step], bool]:

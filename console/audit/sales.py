@@ -21,6 +21,7 @@ class World(Struct, frozen=True, gc=False):
     """What a sale is held against: the plan that routed it, its owner's plan, the lead, the Offer that it ended.
 
     `zones`: all that its buyer has had. `latest_ms`: the latest that any worker's clock may have shown by then.
+    `told_by_ms`: when the owner must have been told of other terms than those of `owned_by`, by the broker's clock.
     """
 
     routed_by: PlanRead
@@ -29,6 +30,7 @@ class World(Struct, frozen=True, gc=False):
     offer: Offered | None
     zones: Collection[tuple[str, int]]
     latest_ms: int
+    told_by_ms: int
 
 
 def check_sale(sale: Sale, world: World) -> Iterator[Finding]:
@@ -115,6 +117,9 @@ def _terms(sale: Sale, contract: Contract, world: World) -> Iterator[Finding]:
     told = offer.standing.version if offer else 0
     if told and told != fact.buyer_plan_version:
         expected = f"plan {told}, as the owner was told before {offer.at if offer else ''}"
+        yield Finding(Rule.TERMS, sale.at, _name(fact), expected, f"plan {fact.buyer_plan_version}")
+    elif offer and offer.at_ms > world.told_by_ms:
+        expected = f"an owner that was told of a later plan by {world.told_by_ms}, before {offer.at}"
         yield Finding(Rule.TERMS, sale.at, _name(fact), expected, f"plan {fact.buyer_plan_version}")
 
 

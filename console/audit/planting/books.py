@@ -192,6 +192,44 @@ def a_plan_of_a_number_that_is_taken(history: History) -> Place:
     return history.add(PLAN, replace(version, plan_json=plan_json, hash=plan_hash(plan_json)), "plan")
 
 
+@violates(Rule.PLAN)
+def a_lead_taken_in_by_a_plan_that_was_replaced(history: History) -> Place:
+    """A worker never hears of a version that had been published an hour before."""
+    message, _ = history.last(UNIQUE, LeadUnique)
+    publish(history, message.timestamp_ms - HOUR_MS)
+    return place(message)
+
+
+@violates(Rule.PLAN)
+def a_lead_taken_in_by_a_plan_to_come(history: History) -> Place:
+    """Its version was published an hour after the decision."""
+    message, lead = history.first(UNIQUE, LeadUnique)
+    at, _ = history.first(PLAN, PlanVersion, lambda each: each.version == lead.slip.plan_version)
+    history.drop(at)
+    history.put(at._replace(timestamp_ms=message.timestamp_ms + HOUR_MS))
+    return place(message)
+
+
+@violates(Rule.TERMS)
+def a_sale_to_an_owner_that_was_never_told(history: History) -> Place:
+    """Its caps were changed an hour before, and no record in its inbox says so."""
+    message, sale = history.last(SOLD, LeadSold, live)
+    publish(history, message.timestamp_ms - HOUR_MS, sale.buyer_id)
+    return place(message)
+
+
+def publish(history: History, at_ms: int, buyer_id: str = "") -> None:
+    """Publish the newest plan once more, under the next number and with another cap of a buyer if one is named."""
+    message, version = history.last(PLAN, PlanVersion)
+    said = json.loads(version.plan_json)
+    for buyer in said["buyers"]:
+        if buyer["id"] == buyer_id:
+            buyer["caps"] = [["leads", "total", 1_000_000]]
+    plan_json = json.dumps(said)
+    new = replace(version, version=version.version + 1, plan_json=plan_json, hash=plan_hash(plan_json))
+    history.put(message._replace(offset=message.offset + 1, timestamp_ms=at_ms, value=history.encode(new)))
+
+
 @violates(Rule.UNREADABLE)
 def a_fact_that_cannot_be_read(history: History) -> Place:
     """Bytes that are no record, and no dead letter for them."""

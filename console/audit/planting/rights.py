@@ -6,6 +6,7 @@ from console.audit.findings import Place, Rule
 from console.audit.history import History, NotHere, replace
 from console.audit.intake import sale_id_of
 from console.audit.planting.registry import live, place, violates
+from schemas.reasons import Reason
 from schemas.records import (
     LeadClosed,
     LeadRejected,
@@ -13,9 +14,11 @@ from schemas.records import (
     LeadSold,
     LeadUnique,
     Offer,
+    Reroute,
     RightUnfilled,
+    Step,
 )
-from schemas.topics import CLOSED, OFFERS, REJECTED, SCORED, SOLD, UNFILLED, UNIQUE
+from schemas.topics import CLOSED, OFFERS, REJECTED, REROUTES, SCORED, SOLD, UNFILLED, UNIQUE
 
 
 @violates(Rule.SOLD_TWICE)
@@ -205,6 +208,34 @@ def a_right_at_two_buyers(history: History) -> Place:
     """The same Offer again, to be sold by another owner."""
     message, offer = history.first(OFFERS, Offer, lambda each: len(each.route) > 1)
     return history.add(OFFERS, replace(offer, position=1), offer.route[1].buyer_id, message.partition)
+
+
+@violates(Rule.FORKED)
+def a_right_that_goes_back_to_the_router_after_its_end(history: History) -> Place:
+    """It was sold, and waits to be sold again."""
+    _, sale = history.first(SOLD, LeadSold, live)
+    _, offer = history.first(
+        OFFERS, Offer, lambda each: (each.slip.lead_id, each.right.index) == (sale.lead_id, sale.index)
+    )
+    refusal = Step(sale.buyer_id, sale.contract_id, sale.sold_at, Reason.TERMS_CHANGED, "ranked by others")
+    back = Reroute(offer.slip, offer.score, offer.right, (*offer.trace, refusal), offer.lead)
+    return history.add(REROUTES, back, sale.lead_id)
+
+
+@violates(Rule.ENDED_TWICE)
+def a_lead_that_routing_rejects_after_it_has_sold_it(history: History) -> Place:
+    """The lead is a repeat of itself."""
+    _, repeat = history.first(REJECTED, LeadRejected, lambda each: each.reason == "REPEAT")
+    _, fact = history.last(CLOSED, LeadClosed)
+    wrong = replace(
+        repeat,
+        stage="routing",
+        lead_id=fact.lead_id,
+        received_partition=fact.received_partition,
+        received_offset=fact.received_offset,
+        rejected_at=fact.closed_at,
+    )
+    return history.add(REJECTED, wrong, fact.lead_id)
 
 
 @violates(Rule.PHANTOM)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from console.audit.auditor import Auditor
-from console.audit.slack import Slack
 from console.simulation.auditing import SLACK
 from console.simulation.process import CODEC as SIMULATION_CODEC
 from console.simulation.scenario import Scenario
@@ -74,7 +73,7 @@ def test_whatever_the_simulation_draws_leaves_nothing_to_find(first: int) -> Non
         world.run()
         broker = world.broker
         messages = [message for topic in broker.counts() for message in broker.records(topic)]
-        auditor = Auditor(SIMULATION_CODEC, slack=Slack(epoch_ms=SLACK.epoch_ms))
+        auditor = Auditor(SIMULATION_CODEC, slack=SLACK)
         for message in shuffled(messages, seed):
             auditor.take(message)
         assert auditor.end().findings == (), f"seed {seed}"
