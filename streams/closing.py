@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from schemas.errors import EpochLost, NeedsPerson, Overtaken, Unavailable
+from schemas.errors import EpochLost, NeedsPerson, Unavailable
 from schemas.records import Position, Record
-from streams.client import Client, Place, Placed
+from streams.client import Client, Placed
 from streams.clock import Clock
 from streams.cpu import Cpu
 from streams.dead_letters import dead_letter, dead_topic
@@ -57,11 +57,10 @@ class Closer:
 
     def dead_letter(self, epoch: OpenEpoch, lane: Lane, message: Message, error: Exception) -> None:
         """Make the epoch hold the record's dead letter and nothing else."""
-        epoch.outputs.clear()
         if lane.store is not None:
             lane.store.undo()
         letter = self._encode(dead_letter(lane.stage.name, message, error, epoch.now_ms))
-        epoch.outputs.append((dead_topic(message.topic), letter, message.key, 0, message.headers))
+        epoch.outbox.hold_only((dead_topic(message.topic), letter, message.key, 0, message.headers))
 
     def write_changes(self, epoch: OpenEpoch) -> None:
         """Add one changelog record for each key changed, and the position of each source whose offset is committed.
@@ -80,7 +79,7 @@ class Closer:
 
     def _write_lane(self, epoch: OpenEpoch, lane: Lane, offsets: dict[TopicPartition, int]) -> None:
         topic, partition = lane.changelog
-        outputs, encode, store = epoch.outputs, self._encode, lane.store
+        outputs, encode, store = epoch.outbox.emitted, self._encode, lane.store
         for table in store.tables.values() if store is not None else ():
             prefix = table_key(table.name, "")
             for key, record in table.changes():
@@ -101,7 +100,7 @@ class Closer:
         """
         client = self._client
         try:
-            self._place(epoch)
+            epoch.outbox.place(client.place)
             self._send(epoch)
             self._confirm_clock()
             self._confirm(epoch)
@@ -119,7 +118,7 @@ class Closer:
         self.last_ms = self._clock.monotonic_ms() - self._began_ms
         self._complete()
         slow = self.last_ms >= self._options.epoch_slow_ms
-        records, outputs = (epoch.processed, epoch.processed - epoch.records), len(epoch.outputs)
+        records, outputs = (epoch.processed, epoch.processed - epoch.records), len(epoch.outbox.emitted)
         self._on_event(EpochCommitted(*records, outputs, self.last_ms, slow, self._cpu.take()))
 
     def place(self, epoch: OpenEpoch) -> Placed:
@@ -128,13 +127,13 @@ class Closer:
         A failure is kept in the epoch.
         """
         try:
-            return self._place(epoch)
+            return epoch.outbox.place(self._client.place)
         except EpochLost as error:
             epoch.fail(Failure(error))
             return {}
 
     def send_round(self, epoch: OpenEpoch) -> None:
-        """Put what is pending into the transaction, which begins with it; see `OpenEpoch.appended`.
+        """Put what is pending into the transaction, which begins with it; see `Outbox.appended`.
 
         A failure is kept in the epoch; the transaction is then open until `abort`.
         """
@@ -155,33 +154,12 @@ class Closer:
         if epoch.begun:
             self._client.abort()
 
-    def _place(self, epoch: OpenEpoch) -> Placed:
-        outputs, epoch.placed = epoch.unplaced(), len(epoch.outputs)
-        placed = self._client.place(outputs)
-        for place, own in placed.items():
-            epoch.pending.setdefault(place, []).extend(own)
-        return placed
-
     def _send(self, epoch: OpenEpoch) -> None:
-        """Put what is pending into the transaction, and note where stages' sources were appended to, if it is told."""
+        """Put what is pending into the transaction, and note where it stands in stages' sources."""
         if not epoch.sent:
             self._begin(epoch)
-        placed, epoch.pending = epoch.pending, {}
-        epoch.written.update(placed)
-        self._client.produce(placed, self._sources)
-        offsets = self._client.flush()
-        untold = placed.keys() - offsets.keys()
-        epoch.left_behind.update(untold)
-        for place in untold:  # what an earlier round was told is not the last any more
-            epoch.last_appended.pop(place, None)
-        epoch.last_appended.update({place: last for place, (_, last) in offsets.items()})
-        foretold, epoch.foretold = epoch.foretold, {}
-        _check_foretold(foretold, placed, offsets)
-        epoch.appended = {}
-        for place, (first, last) in offsets.items():
-            known = foretold[place][1] if place in foretold else 0
-            if known < len(placed[place]):
-                epoch.appended[place] = (first + known, last, placed[place][known:])
+        self._client.produce(epoch.outbox.send(), self._sources)
+        epoch.outbox.told(self._client.flush())
 
     def _begin(self, epoch: OpenEpoch) -> None:
         self._ends = self._changelog_ends()
@@ -228,23 +206,6 @@ class Closer:
     def _complete(self) -> None:
         for lane, end in self._ends.items():
             lane.complete_to, lane.complete_at_ms = end, self._clock.monotonic_ms()
-
-
-def _check_foretold(
-    foretold: Mapping[Place, tuple[int, int]],
-    placed: Placed,
-    offsets: Mapping[Place, tuple[int, int]],
-) -> None:
-    """Raise Overtaken when records do not stand where they were foretold to: offsets of others would be committed.
-
-    EpochLost when it is not known where they stand.
-    """
-    for place, (expected, _) in foretold.items():
-        if place not in offsets:  # acknowledged as a copy, its first answer was lost: that says nothing of others
-            raise EpochLost(f"it was not told where records of {place[0]}-{place[1]} stand, which were foretold")
-        first, last = offsets[place]
-        if first != expected or last - first != len(placed[place]) - 1:
-            raise Overtaken(place, expected)
 
 
 def _batches_of(epoch: OpenEpoch, lane: Lane) -> tuple[Batch, ...]:

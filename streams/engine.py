@@ -307,7 +307,7 @@ class Engine:
             if self._crash_file is not None:
                 self._crash_file.committed(partition, offset)
         self._rounds.committed(epoch, self._clock.monotonic_ms())
-        for batch in (*epoch.batches, *epoch.handed_over):
+        for batch in (*epoch.batches, *epoch.handover.batches):
             self._dead[batch.topic].committed(batch.partition, len(batch.messages))
         self._rests.through({lane.stage.name for lane in epoch.lanes})
         if epoch.due:
@@ -315,7 +315,7 @@ class Engine:
         self._counters.commits += 1
         self._losses.in_a_row = 0
         self._opener.size.committed(self._closer.last_ms)
-        self._opener.await_own(epoch.written)
+        self._opener.await_own(epoch.outbox.last)
         if epoch.aside is not None:
             self._dead[epoch.aside.partition.topic].set_aside(epoch.aside.partition.partition)
             self._counters.dead += 1
@@ -334,7 +334,7 @@ class Engine:
         if epoch.sent or isinstance(failure.error, EpochLost):
             self._opener.size.shrink()
             self._losses.lost(self._clock.monotonic_ms())
-        if epoch.handed_over and not isinstance(failure.error, (EpochLost, Unavailable)):
+        if epoch.handover.batches and not isinstance(failure.error, (EpochLost, Unavailable)):
             log.warning("an epoch failed in a later round and is redone hop by hop: %s", describe(failure.error))
         else:
             self._judge(failure, alone=len(epoch.taken) == 1)

@@ -6,22 +6,20 @@ stand (`streams.rounds`): an epoch that fails there costs no abort, and the tran
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from schemas.errors import Fenced, NeedsPerson, Poison, StateInDoubt
-from streams.client import GroupMetadata, Output, Place
+from streams.client import GroupMetadata, Output
 from streams.events import RecordSetAside
+from streams.handover import Handover
 from streams.lanes import Lane
+from streams.outbox import Outbox
 from streams.stage import Batch, Stage, TopicPartition
 from streams.stores import StoreTable
 
 #: Errors that end the process, wherever they come from: never judged, never blamed on a record.
 ENDS_PROCESS = (StateInDoubt, Fenced, NeedsPerson)
-
-#: Records of an epoch as they were appended, by partition, in order: the first one's and the last one's offset, and
-#: what was emitted.
-Appended = Mapping[Place, tuple[int, int, Sequence[Output]]]
 
 _NO_HEADERS: tuple[tuple[str, bytes], ...] = ()
 
@@ -97,23 +95,9 @@ class OpenEpoch:
     due: tuple[Lane, ...] = ()
     #: Every lane that the epoch touches, with or without records.
     lanes: dict[Lane, None] = field(default_factory=dict)
-    outputs: list[Output] = field(default_factory=list)
-    #: How many of `outputs` were placed, and of those what the transaction does not hold yet, by partition.
-    placed: int = 0
-    pending: dict[Place, list[Output]] = field(default_factory=dict)
-    #: The partitions to which the transaction has written, and the last offset where it was told.
-    written: set[Place] = field(default_factory=set)
-    last_appended: dict[Place, int] = field(default_factory=dict)
-    #: What the last round has, or will have, put into the transaction, where it was told or foretold.
-    appended: Appended = field(default_factory=dict)
-    #: Of what is pending: the first offset and the number of records that were foretold, and are to be looked at.
-    foretold: dict[Place, tuple[int, int]] = field(default_factory=dict)
-    #: What it wrote for its own worker (`streams.rounds`): batches of later rounds, batches for the next epochs, where
-    #: both end by partition, and partitions of which only the consumer can tell, or nobody here asks.
-    handed_over: list[Batch] = field(default_factory=list)
-    kept: list[Batch] = field(default_factory=list)
-    ends: dict[Place, int] = field(default_factory=dict)
-    left_behind: set[Place] = field(default_factory=set)
+    #: What it writes, and what of that its own worker knows of.
+    outbox: Outbox = field(default_factory=Outbox)
+    handover: Handover = field(default_factory=Handover)
     rounds: int = 1
     failure: Failure | None = None
     #: The transaction was to begin: a failure is one of the cluster's, and has cost time.
@@ -142,18 +126,7 @@ class OpenEpoch:
     @property
     def processed(self) -> int:
         """How many records its stages processed: those taken and those handed over."""
-        return self.records + sum(len(batch.messages) for batch in self.handed_over)
-
-    def unplaced(self) -> list[Output]:
-        """Return what was emitted and has no partition yet."""
-        return self.outputs[self.placed :] if self.placed else self.outputs
-
-    def foretell(self, appended: Appended) -> None:
-        """Take records as appended that are pending; where they stand in truth is looked at when they are sent."""
-        self.appended = appended
-        for place, (first, last, _) in appended.items():
-            begin, count = self.foretold.get(place, (first, 0))
-            self.foretold[place] = (begin, count + last - first + 1)
+        return self.records + sum(len(batch.messages) for batch in self.handover.batches)
 
     def fail(self, failure: Failure) -> None:
         """Remember the first failure; what comes after it is its consequence."""
@@ -165,7 +138,7 @@ class OpenEpoch:
 
         So every epoch carries offsets, also one that only a timer opened: without them Kafka does not fence it.
         """
-        batches = (*self.taken, *self.handed_over)
+        batches = (*self.taken, *self.handover.batches)
         offsets = {TopicPartition(b.topic, b.partition): b.messages[-1].offset + 1 for b in batches}
         for lane in self.lanes:
             if not any(source in offsets for source in lane.sources):
@@ -177,7 +150,7 @@ def view_of(epoch: OpenEpoch, lane: Lane, bytes_max: int) -> StageEpoch:
     """Return the epoch as the lane's stage sees it, its tables included."""
     view = epoch.views.get(lane.stage.name)
     if view is None:
-        view = epoch.views[lane.stage.name] = StageEpoch(lane.stage, epoch.now_ms, epoch.outputs, bytes_max)
+        view = epoch.views[lane.stage.name] = StageEpoch(lane.stage, epoch.now_ms, epoch.outbox.emitted, bytes_max)
     if lane not in epoch.lanes:
         epoch.lanes[lane] = None
         view.give_tables(lane)

@@ -37,20 +37,17 @@ class Following:
         own_end_between = first == at + 1 and self._last.get(place) == at - 1
         return (first == at or own_end_between) and last - first == count - 1
 
-    def foretold(self, place: Place, at: int, epoch: int) -> int | None:
+    def foretold(self, place: Place, at: int) -> int | None:
         """Return where our next transaction's first record will stand if nobody else writes; None: who knows.
 
         Args:
-            place: a partition.
+            place: a partition, not shared.
             at: its next offset to be taken.
-            epoch: the number of the epoch that is open.
         """
-        if self._last.get(place) != at - 1 or self.shared(place, epoch):
-            return None
-        return at + 1
+        return at + 1 if self._last.get(place) == at - 1 else None
 
     def shared(self, place: Place, epoch: int) -> bool:
-        """Whether someone else was seen to write there lately: not even a second round's records are foretold."""
+        """Whether someone else was seen to write there lately: not even a second round's records can be foretold."""
         return self._shared_until.get(place, epoch) > epoch
 
     def apart(self, place: Place, at: int, epoch: int) -> None:
@@ -65,10 +62,10 @@ class Following:
         """Remember that someone else wrote to a partition before records of ours that were foretold."""
         self._shared_until[place] = epoch + SHARED_EPOCHS
 
-    def committed(self, written: Iterable[Place], last: Mapping[Place, int]) -> None:
+    def committed(self, last: Mapping[Place, int | None]) -> None:
         """Remember where the last records of a committed epoch stand; forget it where that was not told."""
-        self.undone(written)
-        self._last.update(last)
+        self.undone(place for place, at in last.items() if at is None)
+        self._last.update({place: at for place, at in last.items() if at is not None})
 
     def undone(self, written: Iterable[Place]) -> None:
         """Forget what an aborted transaction may have written to: nobody knows where its records and its end stand."""

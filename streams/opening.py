@@ -228,7 +228,7 @@ class Opener:
         self._own -= came
         return queued
 
-    def await_own(self, written: set[tuple[str, int]]) -> None:
+    def await_own(self, written: Iterable[tuple[str, int]]) -> None:
         """Wait in the next `poll` for what a committed epoch wrote to partitions of this worker that may run.
 
         It is in the log, but reaches the consumer some milliseconds later. An epoch opened at once would go without it,

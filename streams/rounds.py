@@ -12,7 +12,6 @@ Decision 0011.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count, repeat
@@ -91,7 +90,6 @@ class Rounds:
             return ()
         epoch.rounds += 1
         batches = self._following(epoch, self._in_time(epoch))
-        epoch.handed_over += batches
         self._opener.let_in(epoch, batches)
         self._prepare(epoch, batches)
         return batches if epoch.failure is None else ()
@@ -117,7 +115,7 @@ class Rounds:
             and epoch.rounds < ROUNDS_MAX
             and epoch.records <= self._records_max
             and self._in_time(epoch)
-            and any(output[0] in self._takers for output in epoch.unplaced())
+            and any(output[0] in self._takers for output in epoch.outbox.unplaced())
         )
 
     def _in_time(self, epoch: OpenEpoch) -> bool:
@@ -126,41 +124,46 @@ class Rounds:
 
     def _foretell(self, epoch: OpenEpoch, placed: Placed) -> bool:
         """Tell where records will stand that go to partitions of this worker, if it is known of all of them."""
-        lanes, appended = self._assignment.lane_of, dict[Place, tuple[int, int, Sequence[Output]]]()
-        for place, outputs in placed.items():
-            if place in epoch.left_behind or TopicPartition(*place) not in lanes:
+        lanes, first = self._assignment.lane_of, dict[Place, int]()
+        for place in placed:
+            if place in epoch.handover.left_behind or TopicPartition(*place) not in lanes:
                 continue
-            first = epoch.ends.get(place)
-            if first is None:
-                first = self._own.foretold(place, self._intake.next_of(place), epoch.number)
-            if first is None or self._own.shared(place, epoch.number):
+            at = self._foretold(epoch, place)
+            if at is None:
                 return False
-            appended[place] = (first, first + len(outputs) - 1, outputs)
-        epoch.foretell(appended)
+            first[place] = at
+        epoch.outbox.foretell(first, placed)
         return True
+
+    def _foretold(self, epoch: OpenEpoch, place: Place) -> int | None:
+        if self._own.shared(place, epoch.number):
+            return None
+        end = epoch.handover.end(place)
+        return self._own.foretold(place, self._intake.next_of(place)) if end is None else end
 
     def _following(self, epoch: OpenEpoch, in_time: bool) -> list[Batch]:
         """Sort what was just appended: handed over now (returned, a batch a partition), kept, or left behind."""
         may_run = self._opener.may_run() if in_time else ()
-        kept = {batch[:2] for batch in epoch.kept}
-        found: list[Batch] = []
-        for place, (first, last, outputs) in epoch.appended.items():
+        handover, found = epoch.handover, list[Batch]()
+        handover.leave(epoch.outbox.untold)
+        for place, (first, last, outputs) in epoch.outbox.appended.items():
             partition = TopicPartition(*place)
             lane = self._assignment.lane_of.get(partition)
-            if lane is None or place in epoch.left_behind:
+            if lane is None or place in handover.left_behind:
                 continue
             waiting = self._intake.count(partition)
-            at = epoch.ends.get(place, self._intake.next_of(place))
+            end = handover.end(place)
+            at = self._intake.next_of(place) if end is None else end
             follows = self._own.follows(place, at, (first, last), len(outputs))
             if not follows:
                 self._own.apart(place, at, epoch.number)
             if waiting > self._kept_max or not follows:
-                epoch.left_behind.add(place)
+                handover.leave((place,))
                 continue
             batch = Batch(*place, _messages(place, first, outputs, epoch.now_ms))
-            epoch.ends[place] = last + 1
-            at_once = lane.stage.name in may_run and place[0] in self._takers and not lane.fresh
-            (found if at_once and not waiting and place not in kept else epoch.kept).append(batch)
+            at_once = lane.stage.name in may_run and place[0] in self._takers and not (lane.fresh or waiting)
+            if handover.add(batch, at_once=at_once):
+                found.append(batch)
         return found
 
     def committed(self, epoch: OpenEpoch, now_ms: int) -> None:
@@ -171,15 +174,13 @@ class Rounds:
             now_ms: monotonic.
         """
         self._following(epoch, in_time=False)
-        counts: Counter[Place] = Counter()
-        for batch in epoch.handed_over:
+        handover = epoch.handover
+        for batch in handover.batches:
             self._intake.skip((batch.topic, batch.partition), batch.messages[-1].offset + 1)
-            counts[batch.topic, batch.partition] += len(batch.messages)
-        for batch in epoch.kept:
+        for batch in handover.kept:
             self._intake.put(batch)
-            counts[batch.topic, batch.partition] += len(batch.messages)
-        self._own.committed(epoch.written, epoch.last_appended)
-        self._opener.bypass.committed(counts, epoch.left_behind, now_ms)
+        self._own.committed(epoch.outbox.last)
+        self._opener.bypass.committed(handover.counts(), handover.left_behind, now_ms)
         self._plain = max(0, self._plain - 1)
 
     def undone(self, epoch: OpenEpoch) -> None:
@@ -188,10 +189,10 @@ class Rounds:
         Not after one that was overtaken: told offsets skip nothing, and of that partition none is foretold now.
         """
         self._opener.bypass.end_all()
-        self._own.undone(epoch.written)
+        self._own.undone(epoch.outbox.last)
         if epoch.failure is not None and isinstance(error := epoch.failure.error, Overtaken):
             self._own.overtaken(error.place, epoch.number)
-        elif epoch.handed_over:
+        elif epoch.handover.batches:
             self.rest(PLAIN_EPOCHS)
 
     def rest(self, epochs: int) -> None:

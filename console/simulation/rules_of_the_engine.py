@@ -8,7 +8,7 @@ from agents.delivery.stage import Delivery
 from agents.routing.stage import Routing
 from console.simulation.switching_off import Switches
 from schemas.topics import changelog_topic
-from streams import assignment, closing
+from streams import assignment, outbox
 from streams.assignment import Assignment
 from streams.client import GroupMetadata
 from streams.closing import Closer
@@ -66,7 +66,8 @@ def offsets_always(switches: Switches) -> None:
 
     def moved(self: OpenEpoch) -> dict[TopicPartition, int]:
         return {
-            TopicPartition(b.topic, b.partition): b.messages[-1].offset + 1 for b in (*self.taken, *self.handed_over)
+            TopicPartition(b.topic, b.partition): b.messages[-1].offset + 1
+            for b in (*self.taken, *self.handover.batches)
         }
 
     switches.set(OpenEpoch, "offsets", moved)
@@ -80,7 +81,7 @@ def following(switches: Switches) -> None:
 
 def foretold(switches: Switches) -> None:
     """What was handed over before it was written is taken to stand where it was foretold to."""
-    switches.set(closing, "_check_foretold", lambda *_: None)
+    switches.set(outbox, "_check_foretold", lambda *_: None)
 
 
 def positions(switches: Switches) -> None:
@@ -98,9 +99,10 @@ def changelog_with_offsets(switches: Switches) -> None:
     write = Closer._write_lane
 
     def only_positions(self: Any, epoch: Any, lane: Any, offsets: Any) -> None:
-        before = len(epoch.outputs)
+        emitted = epoch.outbox.emitted
+        before = len(emitted)
         write(self, epoch, lane, offsets)
-        epoch.outputs[before:] = [out for out in epoch.outputs[before:] if out[2].startswith(b"\x00")]
+        emitted[before:] = [out for out in emitted[before:] if out[2].startswith(b"\x00")]
 
     switches.set(Closer, "_write_lane", only_positions)
 
