@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from config.kafka import KafkaSettings
 from schemas.errors import EpochLost, StateInDoubt
-from streams.client import GroupMetadata, Headers, Output, Place, Placed
+from streams.client import Entries, GroupMetadata, Headers, Output, Place, Placed
 from streams.kafka_admin import ClusterWatch, KafkaAdmin, sharper
 from streams.kafka_consumer import KafkaConsumer, OnAssign, OnRevoke
 from streams.kafka_producer import Cause, KafkaProducer
@@ -183,6 +183,12 @@ class KafkaClient:
     ) -> Iterable[list[Message]]:
         """See the seam."""
         return self._reader.read(partition, start, end, cancelled)
+
+    def read_entries(
+        self, partition: TopicPartition, start: int, end: int, cancelled: Callable[[], bool]
+    ) -> Iterable[tuple[int, Entries]]:
+        """See the seam."""
+        return self._reader.read_entries(partition, start, end, cancelled)
 
     def follow(self, topics: Iterable[str]) -> None:
         """See the seam. Raises NeedsPerson for a topic that is not there."""

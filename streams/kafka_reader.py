@@ -11,8 +11,9 @@ from confluent_kafka import TopicPartition as RawPartition
 
 from config.kafka import KafkaSettings, reader_options
 from schemas.errors import NeedsPerson
+from streams.client import Entries
 from streams.kafka_errors import as_consumer_error, log
-from streams.kafka_records import Names, RecordReader, has_error
+from streams.kafka_records import Names, RecordReader, entries, has_error
 from streams.kafka_waking import wake
 from streams.stage import Message, TopicPartition
 
@@ -38,6 +39,20 @@ class LogReader:
         self, partition: TopicPartition, start: int, end: int, cancelled: Callable[[], bool]
     ) -> Iterator[list[Message]]:
         """Yield the committed records of [start, end); an empty chunk about every 0.1 s while there is nothing."""
+        for _, raws in self._chunks(partition, start, end, cancelled):
+            yield self._records.read(raws)
+
+    def read_entries(
+        self, partition: TopicPartition, start: int, end: int, cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[int, Entries]]:
+        """Yield the offset behind each chunk, and key and value of its records."""
+        for position, raws in self._chunks(partition, start, end, cancelled):
+            yield position, entries(raws)
+
+    def _chunks(
+        self, partition: TopicPartition, start: int, end: int, cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[int, list[Any]]]:
+        """Yield the offset behind each chunk, and its records as librdkafka has them."""
         if start >= end:
             return
         handle = self._take()
@@ -54,7 +69,7 @@ class LogReader:
                     raws = [raw for raw in raws if raw.error() is None]
                 elif raws:
                     position = int(raws[-1].offset()) + 1
-                yield self._below(end, self._records.read(raws))
+                yield position, raws if position <= end else [raw for raw in raws if raw.offset() < end]
         finally:
             self._give_back(handle)
 
@@ -69,11 +84,6 @@ class LogReader:
             raise problem
         log.info("reader: %s %s", error.name(), error.str())
         return 0
-
-    def _below(self, end: int, messages: list[Message]) -> list[Message]:
-        if not messages or messages[-1].offset < end:
-            return messages
-        return [message for message in messages if message.offset < end]
 
     def _take(self) -> Any:
         with self._lock:

@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaException
 from confluent_kafka import Message as RawMessage
 
+from streams.client import Entries
 from streams.stage import Message, TopicPartition
 
 _raw: Any = RawMessage
@@ -58,6 +59,11 @@ class Names:
 def has_error(raws: Iterable[Any]) -> bool:
     """Whether one of what was consumed is an error in a record's clothes."""
     return any(map(_error, raws))
+
+
+def entries(raws: Iterable[Any]) -> Entries:
+    """Return key and value of records that are no errors."""
+    return zip(map(_key, raws), map(_value, raws), strict=True)
 
 
 class RecordReader:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from schemas.errors import Fenced, StateInDoubt
-from streams.client import GroupMetadata, OffsetGone, Output, Place, Placed
+from streams.client import Entries, GroupMetadata, OffsetGone, Output, Place, Placed
 from streams.clock import Clock
 from streams.memory_broker import MemoryBroker
 from streams.memory_group import Member
@@ -282,6 +282,15 @@ class MemoryClient:
             self._broker.expire()
             chunk, offset = self._broker.log(partition).committed(offset, end, _READ_CHUNK)
             yield [self._mapped(message) for message in chunk]
+
+    def read_entries(
+        self, partition: TopicPartition, start: int, end: int, cancelled: Callable[[], bool]
+    ) -> Iterable[tuple[int, Entries]]:
+        """See the seam."""
+        position = start
+        for chunk in self.read(partition, start, end, cancelled):
+            position = chunk[-1].offset + 1 if chunk else position
+            yield position, [(message.key, message.value) for message in chunk]
 
     def follow(self, topics: Iterable[str]) -> None:
         """Read topics from their start, outside the group."""

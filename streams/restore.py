@@ -12,14 +12,11 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Protocol
 
 from streams.client import Client
 from streams.stage import TopicPartition
 from streams.stores import Store
-
-_KEY_AND_VALUE = attrgetter("key", "value")
 
 
 class Token:
@@ -61,11 +58,12 @@ class RestoreJob:
         """Do the work chunk by chunk; yields whether the chunk held anything."""
         load = self.store.load
         if self.start < self.end:
-            for chunk in client.read(self.changelog, self.start, self.end, self.token.cancelled):
-                load(map(_KEY_AND_VALUE, chunk))
-                if chunk:
-                    self.read_to = chunk[-1].offset + 1
-                yield bool(chunk)
+            before = self.start
+            for position, entries in client.read_entries(self.changelog, self.start, self.end, self.token.cancelled):
+                load(entries)
+                self.read_to = min(position, self.end)
+                yield position > before
+                before = position
         if not self.token.cancelled():
             self.done = True
 

@@ -162,6 +162,21 @@ def test_a_read_skips_aborted_records_and_ends_behind_the_marker(seam: Seam) -> 
     assert list(client.read(OUT_0, 3, 3, lambda: False)) == []
 
 
+def test_entries_are_key_and_value_of_what_is_read_and_the_offset_behind(seam: Seam) -> None:
+    client, other = seam.client(), seam.client("other")
+    for value, commit in ((b"a", True), (b"b", False), (None, True)):
+        other.begin()
+        other.produce(other.place([("out", value, b"k", 0, ())]))
+        other.flush()
+        other.commit() if commit else other.abort()
+    start, end = client.log_bounds([OUT_0])[OUT_0]
+    chunks = [(position, list(own)) for position, own in client.read_entries(OUT_0, start, end, lambda: False)]
+    assert [entry for _, own in chunks for entry in own] == [(b"k", b"a"), (b"k", None)]
+    assert [position for position, own in chunks if own][-1] == 5
+    assert [list(own) for _, own in client.read_entries(OUT_0, 0, 1, lambda: False) if own] == [[(b"k", b"a")]]
+    assert list(client.read_entries(OUT_0, 3, 3, lambda: False)) == []
+
+
 def test_a_read_waits_behind_an_open_transaction_with_empty_chunks(seam: Seam) -> None:
     client, other = seam.client(), seam.client("other")
     other.begin()

@@ -10,9 +10,10 @@ from typing import Any
 from schemas.codec import Codec
 from schemas.errors import Unavailable
 from schemas.records import Credit
+from streams.client import Entries
 from streams.positions import table_key
 from streams.restore import RestoreJob, Restorer, StepRestorer, ThreadRestorer, Token
-from streams.stage import Message, TopicPartition
+from streams.stage import TopicPartition
 from streams.stores import Store
 
 CODEC = Codec()
@@ -27,19 +28,20 @@ class Log:
         self.gate = gate
         self.error = error
 
-    def read(
+    def read_entries(
         self, partition: TopicPartition, start: int, end: int, cancelled: Callable[[], bool]
-    ) -> Iterable[list[Message]]:
-        value = CODEC.encode(Credit(1))
+    ) -> Iterable[tuple[int, Entries]]:
+        value, position = CODEC.encode(Credit(1)), start
         for first in range(start, min(end, self.entries), 1000):
             keys = range(first, min(end, self.entries, first + 1000))
-            yield [Message(*partition, n, 0, table_key("counts", f"k{n}"), value) for n in keys]
+            position = keys.stop
+            yield position, [(table_key("counts", f"k{n}"), value) for n in keys]
         if self.error is not None:
             raise self.error
         while self.gate is not None and end > self.entries and not self.gate.is_set():
             if cancelled():
                 return
-            yield []
+            yield position, []
 
 
 def job(end: int, start: int = 0) -> RestoreJob:
