@@ -66,7 +66,7 @@ class Rounds:
         self._cpu = cpu
         self._clock = clock
         self._records_max = options.handed_over_records_max
-        #: Of a partition of which more wait, further ones stay with the consumer, which can rest.
+        #: Of a stage of which more wait, further ones stay with the consumer, which can rest.
         self._kept_max = options.epoch_records_max
         self._ms_max = options.handed_over_ms_max
         #: What is left of the time of a transaction must do for its end.
@@ -144,7 +144,7 @@ class Rounds:
     def _following(self, epoch: OpenEpoch, in_time: bool) -> list[Batch]:
         """Sort what was just appended: handed over now (returned, a batch a partition), kept, or left behind."""
         may_run = self._opener.may_run() if in_time else ()
-        handover, found = epoch.handover, list[Batch]()
+        handover, found, rooms = epoch.handover, list[Batch](), dict[Stage, bool]()
         handover.leave(epoch.outbox.untold)
         for place, (first, last, outputs) in epoch.outbox.appended.items():
             partition = TopicPartition(*place)
@@ -157,14 +157,21 @@ class Rounds:
             follows = self._own.follows(place, at, (first, last), len(outputs))
             if not follows:
                 self._own.apart(place, at, epoch.number)
-            if waiting > self._kept_max or not follows:
+            at_once = lane.stage.name in may_run and place[0] in self._takers and not (lane.fresh or waiting)
+            if not follows or not (at_once or self._has_room(lane.stage, rooms)):
                 handover.leave((place,))
                 continue
             batch = Batch(*place, _messages(place, first, outputs, epoch.now_ms))
-            at_once = lane.stage.name in may_run and place[0] in self._takers and not (lane.fresh or waiting)
             if handover.add(batch, at_once=at_once):
                 found.append(batch)
         return found
+
+    def _has_room(self, stage: Stage, known: dict[Stage, bool]) -> bool:
+        """Whether no more than an epoch takes wait for a stage; what is `known` already is not counted again."""
+        if stage not in known:
+            sources = [source for source, lane in self._assignment.lane_of.items() if lane.stage is stage]
+            known[stage] = sum(map(self._intake.count, sources)) <= self._kept_max
+        return known[stage]
 
     def committed(self, epoch: OpenEpoch, now_ms: int) -> None:
         """Remember where our records end now; copies of what is known already are not taken from the consumer.

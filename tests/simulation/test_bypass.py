@@ -163,22 +163,35 @@ def test_a_partition_that_goes_to_another_worker_and_comes_back_is_read() -> Non
     assert sorted(world.out()) == sorted([*(f"k{n}=1" for n in range(40)), *(f"s{n}=1" for n in range(30, 40))])
 
 
-def test_more_than_an_epoch_holds_is_left_to_the_consumer() -> None:
-    """A stage that rests must not fill the memory with what others send it."""
-    world = World(partitions=1)
+@pytest.mark.parametrize("partitions", [1, 16])
+def test_more_than_an_epoch_holds_is_left_to_the_consumer(partitions: int) -> None:
+    """A stage that rests must not fill the memory with what others send it, however many its partitions are."""
+    world = World(partitions=partitions)
     options = EngineOptions(epoch_records_max=10, handed_over_records_max=0, bypass_records_min=1)
     worker = world.worker(stages=[Feeding(), Counting()], options=options)
     world.settle(worker)
     counting = worker.stages[1]
     assert isinstance(counting, Counting)
     counting.unavailable = True
-    for _ in range(100):
-        world.send("raw", "k")
+    polled = 0
+    poll = worker.client.poll
+
+    def watched(max_records: int, timeout_s: float) -> list[Message]:
+        nonlocal polled
+        found = poll(max_records, timeout_s)
+        polled += sum(message.topic == "a" for message in found)
+        return found
+
+    worker.client.poll = watched  # type: ignore[method-assign]
+    for number in range(100):
+        world.send("raw", f"k{number}")
         worker.run()
-    assert worker.engine._intake.count(A) <= 21
+    waiting = sum(worker.engine._intake.count(TopicPartition("a", n)) for n in range(partitions))
+    assert waiting > 10
+    assert waiting - polled <= 11, "what was kept: no more once an epoch is full"
     counting.unavailable = False
     world.settle(worker)
-    assert world.out() == [f"k={n}" for n in range(1, 101)]
+    assert sorted(world.out()) == sorted(f"k{n}=1" for n in range(100))
 
 
 def test_a_partition_rests_after_two_epochs_that_are_worth_it() -> None:
