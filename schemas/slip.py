@@ -151,10 +151,6 @@ class Slips:
         """Return the bytes of a slip."""
         return self._write_slip(slip)
 
-    def head_bytes_of(self, slip: Slip, score: Score) -> bytes:
-        """Return the bytes of slip and score."""
-        return self._write_slip(slip) + self._write_score(score)
-
     def seal_body(self, slip: Slip, body: bytes) -> bytes:
         """Return a framed LeadUnique whose lead is written already."""
         slip_bytes = self._write_slip(slip)

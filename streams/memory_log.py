@@ -104,17 +104,3 @@ class PartitionLog:
                 found.append(Message(topic, number, offset, entry.timestamp_ms, entry.key, entry.value, entry.headers))
             offset += 1
         return found, offset
-
-    def drawing(self) -> str:
-        """Return the log in one line: `value` committed, `(value)` aborted, `value?` open, `C` and `A` markers."""
-        return " ".join(_draw(entry) for entry in self._entries)
-
-
-def _draw(entry: Entry) -> str:
-    transaction = entry.transaction
-    if entry.marker and transaction is not None:
-        return "C" if transaction.committed else "A"
-    text = "-" if entry.value is None else entry.value.decode(errors="replace")
-    if transaction is None or transaction.status is TransactionStatus.COMMITTED:
-        return text
-    return f"{text}?" if transaction.status is TransactionStatus.OPEN else f"({text})"

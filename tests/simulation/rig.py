@@ -20,6 +20,7 @@ from streams.options import EngineOptions
 from streams.positions import changelog_topic
 from streams.restore import StepRestorer
 from streams.stage import Batch, Epoch, Message, Stage, TopicPartition
+from tests.support.log_drawing import drawing
 
 CODEC = Codec()
 POISON = b"poison"
@@ -190,7 +191,7 @@ class World:
 
     def log(self, topic: str, partition: int = 0) -> str:
         """The log of a partition in one line."""
-        return self.broker.log(TopicPartition(topic, partition)).drawing()
+        return drawing(self.broker.log(TopicPartition(topic, partition)))
 
     def out(self, topic: str = "out") -> list[str]:
         """Committed values of a topic, partition by partition."""

@@ -103,7 +103,8 @@ def test_an_offer_is_handed_on_as_it_would_be_read() -> None:
 def test_the_offers_of_all_rights_of_a_lead_are_known_once() -> None:
     slips = Slips(Codec())
     offer: Offer = filled(Offer)
-    scored = offer.slip, offer.score, slips.head_bytes_of(offer.slip, offer.score), slips.body_of(offer.lead)
+    unique = slips.open_unique(slips.seal_body(offer.slip, slips.body_of(offer.lead)))
+    scored = slips.open_scored(slips.seal_scored(unique, offer.score))
     rights = [msgspec.structs.replace(offer.right, index=index) for index in range(OFFERS_OF_A_LEAD + 1)]
     values = [slips.seal_offer(scored, right, offer.route, 0, ()) for right in rights]
     opened = [slips.open_offer(value)[0].right for value in values]
