@@ -16,6 +16,7 @@ from console.faults.failure import FaultFailed
 from console.faults.stand import Needs, stand
 
 GOAL_S: Final = 2.0
+GOAL_RSS_MB: Final = 300.0
 
 
 def measure(entries: int, overwrites: int) -> Result:
@@ -30,6 +31,7 @@ def measure(entries: int, overwrites: int) -> Result:
         Figure("restored after", found.restored_s, "s", round(GOAL_S * entries / 1_000_000, 1)),
         Figure("ready after launch", found.ready_s, "s"),
         *(Figure(f"  {step} after", round(seconds, 2), "s") for step, seconds in found.steps_s.items()),
+        Figure("memory", found.rss_mb, "MB", GOAL_RSS_MB),
         Figure("changelog on disk", found.log_mb, "MB"),
         Figure("entries a second", round(entries / max(found.restored_s, 0.1)), ""),
     )

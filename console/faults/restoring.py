@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 from confluent_kafka import Producer
 
-from console.bench.probe import start_steps
+from console.bench.probe import rss_mb, start_steps
 from console.cluster.ports import HOST
 from console.cluster.worker_process import WorkerProcess
 from console.faults.catalogue import Observed, alone
@@ -47,6 +47,8 @@ class Restored:
     log_mb: int
     ready_s: float
     restored_s: float
+    #: Memory of the worker when it is ready.
+    rss_mb: float
     #: Seconds from the start of the process to the end of each step of `streams.start_steps` until it was restored.
     steps_s: Mapping[str, float]
 
@@ -83,8 +85,8 @@ def measure(here: Stand, entries: int, overwrites: int, name: str = "w1") -> Res
     if (found := _entries(worker)) != entries:
         raise FaultFailed(f"{found} entries were restored, not {entries}")
     _, steps_s = start_steps(worker, RESTORED)
-    restored_s = steps_s[RESTORED] - steps_s[JOINED]
-    return Restored(entries, overwrites, round(written_s, 1), log_mb, round(ready_s, 1), round(restored_s, 1), steps_s)
+    took_s = (round(ready_s, 1), round(steps_s[RESTORED] - steps_s[JOINED], 1))
+    return Restored(entries, overwrites, round(written_s, 1), log_mb, *took_s, rss_mb(worker), steps_s)
 
 
 def _fill(here: Stand, entries: int, overwrites: int) -> None:
