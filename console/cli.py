@@ -9,6 +9,7 @@ import importlib
 import keyword
 import os
 import sys
+import textwrap
 
 import click
 
@@ -44,6 +45,7 @@ VERSION = "0.1.0"
 
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130
+WIDTH_MAX = 80
 
 
 def module_name(command: str) -> str:
@@ -89,10 +91,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = cli.main(arguments, prog_name="leadflow", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("leadflow: interrupted", err=True)
+        _say("interrupted")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (head, less) has seen enough
@@ -100,9 +102,41 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if not _is_for_people(error):
             raise
-        click.echo(f"leadflow: {error}", err=True)
+        _say(str(error))
         sys.exit(getattr(error, "exit_code", EXIT_FAILURE))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show(error: click.ClickException) -> None:
+    """Say what is wrong; where the command was written wrongly, how it is written, too."""
+    if isinstance(error, click.UsageError) and error.ctx and not _is_wrong_value(error):
+        click.echo(f"{error.ctx.get_usage()}\n", err=True)
+    _say(error.format_message())
+
+
+def _is_wrong_value(error: click.UsageError) -> bool:
+    return isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter)
+
+
+def _say(message: str) -> None:
+    """Print an error on standard error, in the lines that it has; a terminal gets none that breaks within a word."""
+    lines = f"leadflow: {message}".split("\n")
+    if sys.stderr.isatty():
+        width = min(WIDTH_MAX, os.get_terminal_size(sys.stderr.fileno()).columns or WIDTH_MAX)
+        lines = [part for line in lines for part in wrapped(line, width)]
+    click.echo("\n".join(lines), err=True)
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """Break a line between words, what follows two columns further in; a word that is wider stays whole."""
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    return textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [line]
 
 
 def _is_for_people(error: Exception) -> bool:

@@ -23,7 +23,7 @@ from schemas.records import PlanVersion
 #: Buyers named in a sentence; the rest are counted.
 NAMED_MAX = 12
 
-path_argument = click.argument("path", type=click.Path(path_type=Path))
+path_argument = click.argument("path", type=click.Path(path_type=Path, exists=True))
 
 
 @click.group()
@@ -107,7 +107,7 @@ def _loaded(path: Path, retention_days: int) -> tuple[Plan, dict[str, str]]:
         return check_sources(sources, retention_days), sources
     except PlanProblems as problems:
         found = count(len(problems.problems), "problem")
-        raise click.ClickException(f"the plan has {found}; nothing changed\n{problems}") from None
+        raise click.ClickException(f"the plan has {found}\n{problems}") from None
 
 
 def _step(way: Reach, path: Path) -> Step:

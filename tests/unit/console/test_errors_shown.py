@@ -1,0 +1,72 @@
+"""How the command line says that something is wrong: one voice, whole words, usage only where it helps."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from console.cli import main, wrapped
+
+HERE = Path(__file__).parent
+
+
+def said(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[int | str | None, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    return ended.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (
+            ("plan", "check", "nothing.yaml"),
+            2,
+            "leadflow: Invalid value for 'PATH': Path 'nothing.yaml' does not exist.",
+        ),
+        (("plan", "check", str(HERE)), 1, "leadflow: the plan has 1 problem\n"),
+        (("tail", "-n", "many", "leads.sold"), 2, "leadflow: Invalid value for '-n': 'many' is not a valid integer"),
+    ],
+)
+def test_a_wrong_value_is_said_by_the_program_itself_without_its_usage(
+    arguments: tuple[str, ...], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended, text = said(arguments, capsys)
+    assert (ended, text.startswith(words)) == (code, True), text
+
+
+@pytest.mark.parametrize("arguments", [("lead", "show"), ("tail", "--speed", "leads.sold"), ("plan", "chekc")])
+def test_a_command_written_wrongly_is_shown_how_it_is_written(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended, text = said(arguments, capsys)
+    assert ended == 2
+    assert text.startswith("Usage: leadflow ")
+    assert "\nleadflow: " in text
+
+
+def test_lines_break_between_words_with_what_follows_further_in() -> None:
+    assert wrapped("leadflow: one two three", 16) == ["leadflow: one", "  two three"]
+    assert wrapped("  pacific-desk is gone for good", 16) == ["  pacific-desk", "    is gone for", "    good"]
+    assert wrapped("see /a/path/that/is/wide", 10) == ["see", "  /a/path/that/is/wide"]
+    assert wrapped("", 10) == [""]
+
+
+def test_on_a_terminal_no_word_is_broken() -> None:
+    mine, theirs = pty.openpty()
+    plan = HERE / ("a-long-name-" * 12) / "nothing-here.yaml"
+    with subprocess.Popen(
+        [sys.executable, "-m", "console", "plan", "check", f"{plan} and more words behind it"], stderr=theirs
+    ) as ran:
+        os.close(theirs)
+        assert ran.wait(30) == 2
+    text = os.read(mine, 10_000).decode()
+    os.close(mine)
+    assert str(plan) in text
+    assert "\r\n  " in text
