@@ -27,6 +27,9 @@ from rich.text import Text
 from config.plan.money import amount_text
 
 WIDTH = 80
+NAMED_MAX = 20
+"""Names that are listed where one is wrong."""
+
 LINE_EVERY_S = 60.0
 """Between two lines about progress where no terminal is."""
 
@@ -45,6 +48,15 @@ def table(*columns: str, right: Iterable[int] = (), title: str | None = None) ->
     for index, name in enumerate(columns):
         made.add_column(name, justify="right" if index in numbers else "left", overflow="fold")
     return made
+
+
+def hanging(console: Console, head: Text | str, body: Text | str) -> None:
+    """Print `body` behind `head`; where it needs more lines, they begin below its first word."""
+    lines = Table.grid()
+    lines.add_column(no_wrap=True)
+    lines.add_column(overflow="fold")
+    lines.add_row(head, body)
+    console.print(lines)
 
 
 def agree(question: str, *, yes: bool) -> None:
@@ -105,6 +117,15 @@ def progress(console: Console) -> Progress:
     )
 
 
+def fetching_kafka(done: int, total: int) -> None:
+    """Say how many of Kafka's files are there: on a terminal one line that counts, else the first and the last."""
+    text = f"fetching Kafka, once: {done} of {total} files"
+    if sys.stderr.isatty():
+        click.echo(f"\r{text}", err=True, nl=done == total)
+    elif done in (1, total):
+        click.echo(text, err=True)
+
+
 def utc(at_ms: int) -> str:
     """Return a time as `2026-06-02 17:00:00.123Z`; "-" for one that is not known."""
     if at_ms < 0:
@@ -145,4 +166,7 @@ def near(name: str, names: Sequence[str]) -> str:
     close = get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return f"; did you mean {' or '.join(close)}?"
-    return f"; there are: {', '.join(sorted(names)[:20])}" if names else "; there are none"
+    if not names:
+        return "; there are none"
+    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return f"; there are: {', '.join(sorted(names)[:NAMED_MAX])}{more}"

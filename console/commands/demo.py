@@ -21,9 +21,12 @@ from console.demo.cast import START, cast, drain, import_leads, plan_path, prete
 from console.demo.result import buyers_table, differences, show_verdict, totals, totals_table
 from console.demo.stories import stories
 from console.reach import Reach
-from console.screen import progress, screen
+from console.screen import fetching_kafka, hanging, progress, screen
 
 LEADS_MAX = 20_000
+NEXT = """
+look around in it        ./leadflow demo --keep
+bring in leads of yours  ./leadflow up --plan config/plan/samples/reference.yaml"""
 
 
 @click.command()
@@ -68,13 +71,13 @@ class _Steps:
         self._begun = time.monotonic()
 
     def note(self, what: str) -> None:
-        """Print what happened on the way."""
-        self._console.print(Text(f"         {what}", style="dim"))
+        """Print what happened on the way, without the log's place: it goes away with the demo's folder."""
+        hanging(self._console, " " * 9, Text(what.partition(" (log: ")[0], style="dim"))
 
     def done(self, what: str) -> None:
         """Print a step that is done."""
         now = time.monotonic()
-        self._console.print(Text.assemble((f"{now - self._begun:5.1f} s  ", "dim"), what))
+        hanging(self._console, Text(f"{now - self._begun:5.1f} s  ", style="dim"), Text(what))
         self._begun = now
 
 
@@ -87,14 +90,16 @@ def _run(console: Console, folder: Path, count: int, seed: int, *, keep: bool) -
     )
     file, made = write_leads(folder, count, seed)
     steps.done(f"{count:,} leads made up in a CSV file (seed {seed})")
-    with cast(folder, environ, steps.note, steps.done) as (cluster, way):
+    with cast(folder, environ, steps.note, steps.done, fetching_kafka) as (cluster, way):
         killed_at = _import(console, cluster, way, file, count)
-        steps.done(f"imported; worker w1 was killed with -9 at lead {killed_at:,} and came back by itself")
+        steps.done(f"imported; worker w1, killed with -9 at lead {killed_at:,}, came back by itself")
         drain(cluster, way)
         steps.done("every lead has come to its end")
         good = _judge(console, way, made, killed_at)
         if keep:
             _stay(console, cluster)
+    if not keep:
+        console.print(NEXT, style="dim", soft_wrap=True)
     return good
 
 
@@ -118,7 +123,7 @@ def _judge(console: Console, way: Reach, made: list[leads.Lead], killed_at: int)
     for story in stories(evidence):
         console.print(Text.assemble((story.title, "bold"), f"  {story.lead_id}"))
         for line in story.lines:
-            console.print(Text(f"  {line}"))
+            hanging(console, "  ", Text(line))
     console.print()
     show_verdict(console, verdict, killed_at, mismatches)
     return verdict.good and not mismatches

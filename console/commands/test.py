@@ -16,6 +16,7 @@ import click
 
 from console.cluster.jars import class_path
 from console.cluster.problems import ClusterProblem
+from console.screen import fetching_kafka
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LAYERS = (
@@ -57,7 +58,7 @@ def command(arguments: tuple[str, ...]) -> int:
     """
     if not (CHECKOUT / "tests").is_dir():
         raise ClusterProblem(f"there are no tests in {CHECKOUT}: run it from a checkout of the project")
-    class_path(_progress)
+    class_path(fetching_kafka)
     started_s = time.monotonic()
     runs = [("all", arguments)] if arguments else [(name, (*options, "-n", _processes())) for name, options in LAYERS]
     outcomes = []
@@ -105,8 +106,3 @@ def _say(outcomes: Sequence[Outcome], took_s: float) -> None:
         click.echo(f"skipped {skips.count(reason)}: {reason}")
     passed, failed = sum(one.passed for one in outcomes), sum(one.failed for one in outcomes)
     click.echo(f"{passed} passed, {failed} failed, {len(skips)} skipped in {took_s:.0f} s")
-
-
-def _progress(done: int, total: int) -> None:
-    if done in (1, total):
-        click.echo(f"fetching Kafka: {done} of {total} files")

@@ -15,6 +15,7 @@ from console.cluster.cluster import Cluster
 from console.cluster.problems import ClusterProblem, StartFailed
 from console.cluster.stop_signals import interrupted_by_signals
 from console.reach import reach
+from console.screen import fetching_kafka
 from console.topics import create_topics
 
 DEFAULT_DATA = ".leadflow"
@@ -44,7 +45,7 @@ def command(data: Path, workers: int, plan: Path | None) -> None:
     settings = load_settings(environ)
     with interrupted_by_signals(_say_stopping):
         try:
-            with Cluster(data, settings, environ, say=click.echo, progress=_jar_progress) as cluster:
+            with Cluster(data, settings, environ, say=click.echo, progress=fetching_kafka) as cluster:
                 _bring_up(cluster, settings, workers, plan)
                 cluster.run(until=lambda: False)
         except KeyboardInterrupt:
@@ -89,11 +90,6 @@ def _apply(plan: Path, environ: Mapping[str, str]) -> None:
     )
     if done.returncode:
         raise ClusterProblem(f"the plan {plan} was not applied, see above; nothing was started")
-
-
-def _jar_progress(done: int, total: int) -> None:
-    if done in (1, total):
-        click.echo(f"fetching Kafka: {done} of {total} files")
 
 
 def _say_stopping(signal_name: str) -> None:

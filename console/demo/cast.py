@@ -16,6 +16,7 @@ from config.setting_problems import PREFIX
 from config.settings import load_settings
 from console.applying import apply, prepare_topics, step_to
 from console.cluster.cluster import Cluster
+from console.cluster.jars import Progress
 from console.cluster.kafka_settings import BRIEF
 from console.demo import leads
 from console.importing.mapping import Origin, guess
@@ -66,14 +67,18 @@ def pretended(environ: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def cast(
-    folder: Path, environ: Mapping[str, str], say: Callable[[str], None], step: Callable[[str], None]
+    folder: Path,
+    environ: Mapping[str, str],
+    say: Callable[[str], None],
+    step: Callable[[str], None],
+    progress: Progress | None = None,
 ) -> Iterator[tuple[Cluster, Reach]]:
     """Run a cluster with topics, the demo's plan and two ready workers; stop all of it at the end.
 
-    `say` is told what the supervisor does, `step` what is done.
+    `say` is told what the supervisor does, `step` what is done, `progress` of each of Kafka's files that is fetched.
     """
     given = {**environ, "LEADFLOW_DATA": str(folder)}
-    with Cluster(folder, load_settings(given), given, say=say, profile=PROFILE) as cluster:
+    with Cluster(folder, load_settings(given), given, say=say, profile=PROFILE, progress=progress) as cluster:
         cluster.start_parts()
         step("Kafka and Valkey answer")
         way = reach(cluster.environment())

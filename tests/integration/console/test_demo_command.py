@@ -50,6 +50,7 @@ def test_the_demo_ends_well_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "Tuesday, 2 June 2026, 17:00 UTC" in said
     for line in ("SunCo Inc", "received", "margin", "left unsold", "a duplicate", "an unsold lead"):
         assert line in said
+    assert said.rstrip().splitlines()[-2].endswith("./leadflow demo --keep")
     assert max(map(len, said.splitlines())) <= 80
     assert left_running(tmp_path) == []
     assert list(tmp_path.iterdir()) == []

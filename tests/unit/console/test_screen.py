@@ -12,7 +12,7 @@ from console.decoding import as_text
 from console.mending import judge
 from console.pausing import UntilTime, until_ms
 from console.reading import Bounds
-from console.screen import LINE_EVERY_S, WIDTH, age, count, local, money, near, progress, utc
+from console.screen import LINE_EVERY_S, WIDTH, age, count, hanging, local, money, near, progress, utc
 from console.standing import Standing
 from schemas.records import BuyerTerms, Cap, ContractTerms, Count, Counters
 from streams.stage import TopicPartition
@@ -54,6 +54,17 @@ def test_numbers_go_with_their_nouns_and_names_with_hints() -> None:
     assert near("sunc", ["sunco", "lakes"]) == "; did you mean sunco?"
     assert near("zzz", ["b", "a"]) == "; there are: a, b"
     assert near("zzz", []) == "; there are none"
+    assert near("zzz", [f"a{number:02}" for number in range(22)]).endswith("a18, a19 and 2 more")
+
+
+def test_what_does_not_fit_goes_on_below_its_first_word() -> None:
+    out = io.StringIO()
+    hanging(Console(file=out, width=24), "  5.1 s  ", "imported; worker w1 came back")
+    assert [line.rstrip() for line in out.getvalue().splitlines()] == [
+        "  5.1 s  imported;",
+        "         worker w1 came",
+        "         back",
+    ]
 
 
 def test_fields_become_lines_with_times_in_words_and_empty_ones_left_out() -> None:
