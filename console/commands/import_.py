@@ -95,14 +95,21 @@ def command(
     with progress(console) as bar:
         task = bar.add_task("checking", total=None)
         verdict = judge(source.rows(), source.columns, origin, validator, lambda: bar.advance(task))
+        bar.update(task, total=verdict.rows)
     show_verdict(console, verdict, plan, campaign)
     if only_check:
         return
     if verdict.rows == verdict.unreadable:
         raise FileProblem(f"{file} has no row that can be sent")
-    agree(f"Send {count(verdict.rows - verdict.unreadable, 'lead')} of {supplier} into {campaign}?", yes=yes)
+    agree(_question(verdict, supplier, campaign), yes=yes)
     with Rejects(rejects or file.with_name(file.name + ".rejects.csv")) as refused:
         _send(console, way, source, origin, verdict.rows, refused)
+
+
+def _question(verdict: FileVerdict, supplier: str, campaign: str) -> str:
+    refused = f", {'all' if not verdict.valid else f'{verdict.invalid:,}'} of them to be refused"
+    whole = f"Send {count(verdict.rows - verdict.unreadable, 'lead')} of {supplier} into {campaign}"
+    return whole + (refused if verdict.invalid else "") + "?"
 
 
 def _sign(delimiter: str | None) -> str | None:
@@ -166,6 +173,10 @@ def show_verdict(console: Console, verdict: FileVerdict, plan: CompiledPlan, cam
         console.print(faults)
         if (more := len(verdict.faults) - SHOWN_FAULTS) > 0:
             console.print(f"... and {more} other faults", style="dim")
+    for reason, number in verdict.unread.most_common(SHOWN_FAULTS):
+        console.print(
+            f"cannot be read: {count(number, 'row')}, first in line {verdict.unread_line[reason]:,}: {reason}"
+        )
     for note, number in verdict.notes.most_common(SHOWN_FAULTS):
         console.print(f"mended in {count(number, 'lead')}: {note}", style="dim")
 
@@ -183,6 +194,7 @@ def _send(console: Console, way: Reach, source: File, origin: Origin, rows: int,
     console.print(f"{count(sender.acknowledged, 'lead')} received by leadflow")
     if tally.rejected:
         console.print(f"{count(tally.rejected, 'row')} could not be read: see {rejects.path}")
+    console.print("what becomes of them: `leadflow buyer list`, `leadflow tail leads.closed`, `leadflow lead show ID`")
 
 
 @contextmanager

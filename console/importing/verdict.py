@@ -17,7 +17,8 @@ class FileVerdict:
     """Counts over a file. `rows` = `unreadable` + `repeats` + `valid` + `invalid`.
 
     `faults` counts by field and words; one lead may have several. `notes` counts values that were mended.
-    `repeats`: rows with the identity of an earlier row of this file.
+    `repeats`: rows with the identity of an earlier row of this file. `unread` counts why rows cannot be read, and
+    `unread_line` is the line of the first one of each reason.
     """
 
     rows: int = 0
@@ -27,6 +28,8 @@ class FileVerdict:
     repeats: int = 0
     faults: Counter[tuple[str, str]] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
+    unread_line: dict[str, int] = field(default_factory=dict)
 
 
 def admit(plan: CompiledPlan, origin: Origin) -> Validator:
@@ -63,8 +66,10 @@ def judge(
             if isinstance(row, Unreadable):
                 raise RowProblem(row.reason)
             lead = lead_of(columns.values(row.values), origin, 0)
-        except RowProblem:
+        except RowProblem as problem:
             verdict.unreadable += 1
+            verdict.unread[str(problem)] += 1
+            verdict.unread_line.setdefault(str(problem), row.line)
             continue
         identity = hash(lead.supplier_lead_id)  # 8 bytes a row instead of the whole id
         if identity in seen:

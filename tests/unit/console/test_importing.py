@@ -87,6 +87,8 @@ def test_unreadable_rows_are_counted_apart(tmp_path: Path, plan: CompiledPlan) -
     path.write_text('email,phone\na@example.org,1\n"open,2\nb@example.org\n')
     verdict = judged(path, plan)
     assert (verdict.rows, verdict.unreadable, verdict.invalid, verdict.valid) == (3, 2, 1, 0)
+    assert verdict.unread.total() == 2
+    assert {verdict.unread_line[reason] for reason in verdict.unread} <= {3, 4}
 
 
 @pytest.mark.parametrize(
