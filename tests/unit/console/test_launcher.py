@@ -128,6 +128,21 @@ def test_the_command_imports_the_checkout_and_passes_arguments_on(launcher: Modu
     assert done.stdout == "a b c\n"
 
 
+def test_ctrl_c_while_modules_are_loaded_ends_the_command_quietly(launcher: ModuleType, steps: Steps) -> None:
+    (launcher.ROOT / "console").mkdir()
+    (launcher.ROOT / "console" / "__init__.py").touch()
+    (launcher.ROOT / "console" / "cli.py").write_text("raise KeyboardInterrupt\n")
+    launcher.make(WANTED, 0)
+    done = subprocess.run(
+        [str(launcher.COMMAND)],
+        env={**os.environ, "PYTHONPATH": str(launcher.ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 SPAWNING = """\
 from multiprocessing import get_context
 def main():
