@@ -104,9 +104,14 @@ def only_supervisor(folder: Path) -> Iterator[None]:
 
     Raises:
         AlreadyRunning: another supervisor lives; the message names its pid when it has said it.
+        ClusterProblem: the folder cannot be made or written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK_FILE).open("a") as handle:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK_FILE).open("a")
+    except OSError as error:
+        raise ClusterProblem(f"{folder} cannot be written to ({error.strerror}): choose another --data") from None
+    with lock as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

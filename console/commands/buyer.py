@@ -22,6 +22,8 @@ def list_() -> None:
     way, console = reach(), screen()
     plan = way.plan()
     listed = table("buyer", "today", "spent", "closest cap", "now", "unread", right=[1, 2, 5])
+    for column in (listed.columns[0], listed.columns[4]):
+        column.no_wrap = True  # ids and reasons are words to search for
     now = way.clock.now_ms()
     for standing in standings(way, plan.buyer_ids):
         leads, spent = standing.sold_today(now)

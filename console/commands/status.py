@@ -112,7 +112,7 @@ def _plan_and_pauses(data: Path) -> Iterator[str]:
             if plan
             else ("no plan yet; `leadflow plan apply PATH`")
         )
-        yield from _pauses(way)
+        yield from list(_pauses(way)) or ["nothing is paused"]
     except LeadflowError as problem:
         yield f"plan and pauses are not known: {problem}"
 

@@ -33,8 +33,11 @@ def command(topic: str, count: int, follow: bool, json_: bool, unmask: bool) -> 
     if topic not in topics:
         raise click.BadParameter(f"there is no topic {topic!r}{near(topic, sorted(topics))}", param_hint="TOPIC")
     ends = way.reader.ends(way.reader.partitions(topic))
-    for message in way.reader.last(topic, count):
+    newest = way.reader.last(topic, count)
+    for message in newest:
         _print(console, way, message, json_=json_, unmask=unmask)
+    if count and not newest:
+        click.echo(f"{topic} has no records yet", err=True)
     if follow:
         for messages in way.reader.follow(ends):
             for message in messages:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 
 import click
+
+from config.settings import load_settings
 
 TITLE_BYTES_MAX = 15
 """What Linux keeps of a thread's name."""
@@ -19,9 +23,23 @@ def command(name: str) -> None:
     again at once, 75 another process works under this name, 78 a person is needed.
     """
     _show_in_process_list(f"leadflow {name}")
+    settings = load_settings({**os.environ, "LEADFLOW_NAME": name})
+    _check_port(settings.web_host, settings.web_port)
     from agents.start import main
 
     sys.exit(main(name))
+
+
+def _check_port(host: str, port: int) -> None:
+    """End the command when the web port is taken: Faust says that in ten lines, after it has begun."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        raise click.ClickException(
+            f"LEADFLOW_WEB_PORT: {host}:{port} cannot be listened on ({error.strerror}), perhaps because another "
+            "worker does: choose another port, or 0 for any free one"
+        ) from None
 
 
 def _show_in_process_list(title: str) -> None:

@@ -41,6 +41,7 @@ def test_a_first_plan_makes_topics_and_tells_every_buyer(way: Reach, demo_plan: 
     assert done.exit_code == 0, done.output
     assert "version 1 is in force; new terms for 10 buyers" in done.output
     assert "10 topics made" in words(done)
+    assert "leads.received has no records yet" in run("tail", "leads.received").output
     assert {name for name in way.reader.topics() if name.startswith("buyers.")} >= {"buyers.sunco.leads"}
     assert len(terms_told(way)) == 10
     assert way.plan().version == 1

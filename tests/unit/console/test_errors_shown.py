@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -70,3 +71,16 @@ def test_on_a_terminal_no_word_is_broken() -> None:
     os.close(mine)
     assert str(plan) in text
     assert "\r\n  " in text
+
+
+def test_a_worker_whose_web_port_is_taken_says_which_and_what_to_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.commands.worker._show_in_process_list", lambda title: None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("LEADFLOW_WEB_PORT", str(port))
+        ended, text = said(["worker", "--name", "w1"], capsys)
+    assert ended == 1
+    assert text.startswith(f"leadflow: LEADFLOW_WEB_PORT: 127.0.0.1:{port} cannot be listened on")
+    assert "choose another port, or 0" in text

@@ -72,6 +72,15 @@ def test_a_second_supervisor_is_told_who_has_the_folder(tmp_path: Path) -> None:
         pass
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ClusterProblem, match=r"file/data cannot be written to \(Not a directory\)"),
+        only_supervisor(tmp_path / "file" / "data"),
+    ):
+        pass
+
+
 def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     first = hash_key_file(tmp_path).read_text()
     assert hash_key_file(tmp_path).read_text() == first
