@@ -39,7 +39,6 @@ from schemas.records import (
     DeadLetter,
     LeadClosed,
     LeadRejected,
-    LeadSold,
     Offer,
     Pause,
     PlanVersion,
@@ -315,7 +314,7 @@ class Auditor:
             self._docket.settle(case)
 
     def _sold(self, message: Message) -> None:
-        fact = self._codec.decode_as(message.value or b"", LeadSold)
+        fact = self._openings.sold(message.value or b"")
         sale = cases.Sale(place_of(message), fact, message.timestamp_ms)
         if not self._docket.judged((fact.received_partition, fact.received_offset)):
             self._docket.outside(fact.lead_id, fact.sale_id, message.timestamp_ms)

@@ -1,13 +1,15 @@
-"""Opens the records that carry a lead, reading what they have in common once: slip and score, byte by byte the same.
+"""Opens the records of a lead, reading what they have in common once, byte by byte the same.
 
-A lead's slip is in its unique and scored record and in each Offer. What was read of it is kept while the lead is open;
-a record that begins with the same bytes holds the same values. The rest, other schemas too, goes through `Slips`.
+A lead's slip is in its unique and scored record and in each Offer, its score in the latter two; the trace of an Offer
+is mostly that of the sale that comes of it, whose attributes are the slip's. What was read is kept while the lead is
+open: a record that goes on with the same bytes holds the same values, for no value's bytes begin another one's.
+The rest, other schemas too, goes through `Slips` and the codec.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -15,10 +17,13 @@ from console.audit.cases import Sent, Sold
 from schemas.avro_files import self_contained
 from schemas.codec import FRAME_BYTES, TYPES, Codec, own_reader
 from schemas.compiled_readers import BROKEN, compile_reader
-from schemas.records import BuyerLead, Candidate, LeadReceived, Right, Score, Slip, Step
-from schemas.repeated import sized_end
+from schemas.records import BuyerLead, Candidate, LeadReceived, LeadSold, Right, Score, Slip, Step
+from schemas.repeated import Reader, sized_end
 from schemas.route import Route
 from schemas.slip import ID_BYTES, Slips
+
+#: Where a LeadSold names its lead: behind the frame and its own id.
+_LEAD_OF_SALE: Final = FRAME_BYTES + ID_BYTES
 
 
 class Opened(NamedTuple):
@@ -48,15 +53,18 @@ class OpenedOffer(Struct, frozen=True, gc=False):
 
 
 class _Head:
-    """What was read of a lead, with the bytes that say so."""
+    """What was read of a lead, with the bytes that say so; of its traces the one that was read last."""
 
-    __slots__ = ("score", "score_bytes", "slip", "slip_bytes")
+    __slots__ = ("attributes_bytes", "score", "score_bytes", "slip", "slip_bytes", "trace", "trace_bytes")
 
-    def __init__(self, slip_bytes: bytes, slip: Slip) -> None:
+    def __init__(self, slip_bytes: bytes, slip: Slip, attributes_bytes: bytes) -> None:
         self.slip_bytes = slip_bytes
         self.slip = slip
+        self.attributes_bytes = attributes_bytes
         self.score_bytes = b""
         self.score: Score | None = None
+        self.trace_bytes = b""
+        self.trace: tuple[Step, ...] = ()
 
 
 class Openings:
@@ -68,11 +76,12 @@ class Openings:
         self._heads: dict[bytes, _Head] = {}
         #: The record that a frame names if its schema is ours, else "".
         self._own: dict[bytes, str] = {}
-        self._read_slip, self._read_score = own_reader("Slip"), own_reader("Score")
-        offer = self_contained("Offer")
-        self._read_right = compile_reader(offer, TYPES, ("right",))
-        self._read_route = compile_reader(offer, TYPES, ("route",))
-        self._read_standing = compile_reader(offer, TYPES, ("position", "trace"))
+        self._read_score = own_reader("Score")
+        self._read_identity, self._read_attributes, self._read_private = _parts("Slip", "attributes")
+        self._read_right, self._read_route, self._read_position, self._read_trace = (
+            compile_reader(self_contained("Offer"), TYPES, (name,)) for name in ("right", "route", "position", "trace")
+        )
+        self._read_sale, _, self._read_origin = _parts("LeadSold", "trace", "attributes")
         self._read_sent = compile_reader(self_contained("LeadReceived"), TYPES, Sent._fields)
         self._read_sold = compile_reader(self_contained("BuyerLead"), TYPES, Sold._fields)
         self.lead_of = self._slips.lead_of
@@ -102,6 +111,26 @@ class Openings:
             raise self._codec.broken(value, error) from None
         return Sold(*sold), self._body(value, end)
 
+    def sold(self, value: bytes) -> LeadSold:
+        """Read a LeadSold."""
+        head = self._heads.get(value[_LEAD_OF_SALE : _LEAD_OF_SALE + ID_BYTES])
+        if head is None or not self._is_own(value, "LeadSold"):
+            return self._codec.decode_as(value, LeadSold)
+        try:
+            sale, end = self._read_sale(value, FRAME_BYTES)
+            trace, end = self._trace(head, value, end)
+            attributes = head.slip.attributes
+            if value.startswith(head.attributes_bytes, end):
+                end += len(head.attributes_bytes)
+            else:
+                (attributes,), end = self._read_attributes(value, end)
+            origin, end = self._read_origin(value, end)
+        except BROKEN as error:
+            raise self._codec.broken(value, error) from None
+        if end != len(value):
+            raise self._codec.broken(value, IndexError())
+        return LeadSold(*(*sale, trace, attributes, *origin))
+
     def unique(self, value: bytes) -> Opened:
         """Open a LeadUnique."""
         if not self._is_own(value, "LeadUnique"):
@@ -119,24 +148,25 @@ class Openings:
             slip, score, _, body = self._slips.open_scored(value)
             return Opened(slip, score, body)
         try:
-            slip, score, end = self._scored(value)
+            head, score, end = self._scored(value)
         except BROKEN as error:
             raise self._codec.broken(value, error) from None
-        return Opened(slip, score, self._body(value, end))
+        return Opened(head.slip, score, self._body(value, end))
 
     def offer(self, value: bytes) -> OpenedOffer:
         """Open an Offer."""
         if not self._is_own(value, "Offer"):
-            head, _, body = self._slips.open_offer(value)
-            return OpenedOffer(head.slip, head.score, head.right, head.route, head.position, head.trace, body)
+            told, _, body = self._slips.open_offer(value)
+            return OpenedOffer(told.slip, told.score, told.right, told.route, told.position, told.trace, body)
         try:
-            slip, score, end = self._scored(value)
+            head, score, end = self._scored(value)
             (right,), end = self._read_right(value, end)
             route, end = self._route(value, end)
-            (position, trace), end = self._read_standing(value, end)
+            (position,), end = self._read_position(value, end)
+            trace, end = self._trace(head, value, end)
         except BROKEN as error:
             raise self._codec.broken(value, error) from None
-        return OpenedOffer(slip, score, right, route, position, trace, self._body(value, end))
+        return OpenedOffer(head.slip, score, right, route, position, trace, self._body(value, end))
 
     def reroute(self, value: bytes) -> tuple[Opened, Right, tuple[Step, ...]]:
         """Open a Reroute."""
@@ -156,18 +186,27 @@ class Openings:
         key = value[FRAME_BYTES : FRAME_BYTES + ID_BYTES]
         head = self._heads.get(key)
         if head is None or not value.startswith(head.slip_bytes, FRAME_BYTES):
-            slip, end = self._read_slip(value, FRAME_BYTES)
-            head = self._heads[key] = _Head(value[FRAME_BYTES:end], slip)
+            identity, start = self._read_identity(value, FRAME_BYTES)
+            (attributes,), behind = self._read_attributes(value, start)
+            private, end = self._read_private(value, behind)
+            slip = Slip(*(*identity, attributes, *private))
+            head = self._heads[key] = _Head(value[FRAME_BYTES:end], slip, value[start:behind])
         return head
 
-    def _scored(self, value: bytes) -> tuple[Slip, Score, int]:
+    def _scored(self, value: bytes) -> tuple[_Head, Score, int]:
         head = self._head(value)
         start = FRAME_BYTES + len(head.slip_bytes)
         if head.score is None or not value.startswith(head.score_bytes, start):
             head.score, end = self._read_score(value, start)
             head.score_bytes = value[start:end]
         assert head.score is not None  # noqa: S101 - read just above, or known
-        return head.slip, head.score, start + len(head.score_bytes)
+        return head, head.score, start + len(head.score_bytes)
+
+    def _trace(self, head: _Head, value: bytes, start: int) -> tuple[tuple[Step, ...], int]:
+        if not head.trace_bytes or not value.startswith(head.trace_bytes, start):
+            (head.trace,), end = self._read_trace(value, start)
+            head.trace_bytes = value[start:end]
+        return head.trace, start + len(head.trace_bytes)
 
     def _route(self, value: bytes, start: int) -> tuple[Sequence[Candidate], int]:
         """Return the route, to be read as far as it is asked for, and where it ends."""
@@ -181,3 +220,12 @@ class Openings:
         if end >= len(value):
             raise self._codec.broken(value, IndexError())
         return value[end:]
+
+
+def _parts(record: str, *middle: str) -> tuple[Reader, Reader, Reader]:
+    """Return readers of the fields before some that follow each other, of these, and of those behind them."""
+    schema = self_contained(record)
+    names = [field["name"] for field in schema["fields"]]
+    start, end = names.index(middle[0]), names.index(middle[-1]) + 1
+    before, within, behind = (compile_reader(schema, TYPES, each) for each in (names[:start], middle, names[end:]))
+    return before, within, behind
