@@ -7,6 +7,8 @@ from hashlib import sha1
 from operator import attrgetter
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from console.audit.cases import Flow, Received, Sent
 from console.audit.findings import Finding, Place, Rule
 from console.audit.plans import Campaign, Likeness, PlanRead, Scored
@@ -110,12 +112,11 @@ def check_fields(slip: Slip, values: Mapping[str, str], campaign: Campaign, at: 
 
 def values_of(lead: Lead) -> dict[str, str]:
     """Return all values of a lead by field name."""
-    columns = zip(_COLUMNS, _columns_of(lead), strict=True)
-    return {**lead.fields, **{name: value for name, value in columns if value is not None}}
-
-
-_COLUMNS = tuple(name for name in Lead.__struct_fields__ if name != "fields")
-_columns_of: Callable[[Lead], tuple[str | None, ...]] = attrgetter(*_COLUMNS)
+    columns = asdict(lead)
+    fields: dict[str, str] = columns.pop("fields")
+    if None in columns.values():
+        columns = {name: value for name, value in columns.items() if value is not None}
+    return {**fields, **columns}
 
 
 def check_score(flow: Flow, plans: Sequence[PlanRead], at: Place) -> Iterator[Finding]:
@@ -123,7 +124,7 @@ def check_score(flow: Flow, plans: Sequence[PlanRead], at: Place) -> Iterator[Fi
     slip, score = flow.slip, flow.score
     if slip is None or score is None:
         return
-    found = Scored(score.points, score.grade, tuple([(rule.rule, rule.points) for rule in score.rules]))
+    found = Scored(score.points, score.grade, score.rules)
     campaigns = [plan.campaigns.get(slip.campaign_id) for plan in plans]
     answers = [campaign.score(flow.asked) if campaign else _UNSCORED for campaign in campaigns]
     if answers and found not in answers:
@@ -134,7 +135,7 @@ _UNSCORED = Scored(0, "D", ())
 
 
 def _score_words(score: Scored) -> str:
-    rules = f" ({', '.join(f'{name} {add:+d}' for name, add in score.rules)})" if score.rules else ""
+    rules = f" ({', '.join(f'{rule.rule} {rule.points:+d}' for rule in score.rules)})" if score.rules else ""
     return f"{score.points} points, grade {score.grade}{rules}"
 
 

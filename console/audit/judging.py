@@ -116,12 +116,12 @@ def _all_ended(case: Case) -> bool:
     rights, delivered = case.rights, case.delivered
     if not rights or len(rights) != next(iter(rights.values())).end_rights:
         return False
-    if {index for _, _, index in rights} != set(range(len(rights))):
+    if len(rights) > 1 and len({index for _, _, index in rights}) < len(rights):
         return False  # one of them has two identities, and another one has none
     sales = 0
-    for right in rights.values():
+    for key, right in rights.items():
         sold = right.sold
-        if (sold is None) is (right.unfilled is None):
+        if (sold is None) is (right.unfilled is None) or not 0 <= key[2] < len(rights):
             return False
         if sold is not None:
             sales += 1
@@ -324,7 +324,8 @@ def _flow(flow: Flow, law: Law) -> Iterator[Finding]:
     plan = law.plans[slip.plan_version]
     if flow.received is not None:
         yield from check_origin(slip, flow.received, plan, at)
-    yield from _in_force(slip, plan, law, at)
+    if plan.version != law.newest or plan.appended_at > slip.unique_at:
+        yield from _in_force(slip, plan, law, at)
     campaign = plan.campaigns.get(slip.campaign_id)
     if campaign is not None and flow.values is not None:
         yield from check_fields(slip, flow.values, campaign, at)

@@ -40,18 +40,14 @@ class Times:
         """Remember a time, in the place of an earlier one."""
         slot = self._slot(key)
         if not self._keys[slot]:
-            if 3 * self._size >= 2 * len(self._keys):
-                self._rebuild(0, 2 * len(self._keys))
-                slot = self._slot(key)
-            self._size += 1
-        self._keys[slot], self._times[slot] = key, max(1, time_ms)
+            slot = self._take(key, slot)
+        self._times[slot] = max(1, time_ms)
 
     def latest(self, key: int, time_ms: int) -> int:
         """Remember the later one of a time and the one that is known; return the one that was known, 0 for none."""
         slot = self._slot(key)
-        if self._keys[slot] != key:
-            self.put(key, time_ms)
-            return 0
+        if not self._keys[slot]:
+            slot = self._take(key, slot)
         before = self._times[slot]
         if time_ms > before:
             self._times[slot] = time_ms
@@ -66,6 +62,15 @@ class Times:
         slot = key & mask
         while keys[slot] and keys[slot] != key:
             slot = (slot + 1) & mask
+        return slot
+
+    def _take(self, key: int, slot: int) -> int:
+        """Put a new key where its slot is, in larger arrays if these are full; return its slot."""
+        if 3 * self._size >= 2 * len(self._keys):
+            self._rebuild(0, 2 * len(self._keys))
+            slot = self._slot(key)
+        self._size += 1
+        self._keys[slot] = key
         return slot
 
     def _rebuild(self, before_ms: int, slots: int) -> None:

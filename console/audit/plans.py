@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from console.audit.conditions import GRADE, Values, names, reading, remembering
+from schemas.records import Points
 
 _ALWAYS: Mapping[str, Any] = {"type": "all", "parts": []}
 _LOWEST_GRADE = "D"
@@ -58,7 +59,7 @@ class Scored(NamedTuple):
 
     points: int
     grade: str
-    rules: tuple[tuple[str, int], ...]
+    rules: tuple[Points, ...]
 
 
 class Contract:
@@ -115,7 +116,7 @@ class Campaign:
         self.public = frozenset(name for name, field in self.fields.items() if not field.get("personal", True))
         self.likenesses = tuple(likenesses_of(said["id"], said["dedupe"])) if said.get("dedupe") else ()
         self.contracts = contracts
-        self._scoring = [(rule["name"], reading(rule["when"]), rule["add"]) for rule in said.get("scoring", ())]
+        self._scoring = [(reading(rule["when"]), Points(rule["name"], rule["add"])) for rule in said.get("scoring", ())]
         self._grades = [(grade, points) for grade, points in said.get("grades", ())]
         sold_by = {name for contract in contracts for name in contract.reads}
         #: What its contracts say to a lead's values and grade, whoever is open.
@@ -123,8 +124,8 @@ class Campaign:
 
     def score(self, values: Values) -> Scored:
         """Return the score of a lead's values."""
-        held = tuple([(name, add) for name, holds, add in self._scoring if holds(values, "")])
-        points = sum([add for _, add in held])
+        held = tuple([rule for holds, rule in self._scoring if holds(values, "")])
+        points = sum([rule.points for rule in held])
         for grade, lowest in self._grades:
             if points >= lowest:
                 return Scored(points, grade, held)

@@ -18,7 +18,7 @@ from console.audit.conditions import names, reading
 from console.audit.intake import lead_id_of, person_keys, sale_id_of
 from console.audit.plans import likenesses_of, read_plan
 from schemas.identity import lead_id, right_id, sale_id
-from schemas.records import OpenHours
+from schemas.records import OpenHours, Points
 from tables.hours import Schedule
 from tables.windows import Calendar
 from tests.support.plans import reference_plan
@@ -80,7 +80,7 @@ def test_a_plan_read_by_names_says_what_the_compiled_one_says() -> None:
             "monthly_bill": str(draw.randrange(500)),
         }
         points, grade, rules = campaign.score(values)
-        assert own.score(values) == (points, grade, rules)
+        assert own.score(values) == (points, grade, tuple(Points(*rule) for rule in rules))
         takers = campaign.eligible(values, grade)
         assert [c.contract_id for c in takers] == [c.id for c in own.contracts if c.answer(values, grade).accepts]
         for contract in takers:
