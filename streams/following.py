@@ -64,8 +64,11 @@ class Following:
 
     def committed(self, last: Mapping[Place, int | None]) -> None:
         """Remember where the last records of a committed epoch stand; forget it where that was not told."""
-        self.undone(place for place, at in last.items() if at is None)
-        self._last.update({place: at for place, at in last.items() if at is not None})
+        for place, at in last.items():
+            if at is None:
+                self._last.pop(place, None)
+            else:
+                self._last[place] = at
 
     def undone(self, written: Iterable[Place]) -> None:
         """Forget what an aborted transaction may have written to: nobody knows where its records and its end stand."""

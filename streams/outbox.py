@@ -57,10 +57,12 @@ class Outbox:
             first: where the first record of a partition will stand; of the others nothing is foretold.
             placed: as `place` returned it.
         """
-        self.appended = {place: (at, at + len(placed[place]) - 1, placed[place]) for place, at in first.items()}
+        self.appended = appended = dict[Place, tuple[int, int, Sequence[Output]]]()
         for place, at in first.items():
+            outputs = placed[place]
+            appended[place] = (at, at + len(outputs) - 1, outputs)
             begin, count = self._foretold.get(place, (at, 0))
-            self._foretold[place] = (begin, count + len(placed[place]))
+            self._foretold[place] = (begin, count + len(outputs))
 
     def send(self) -> Placed:
         """Return all that is pending, which goes into the transaction now, whether the client gets through or not."""
