@@ -1,18 +1,15 @@
-"""The simulation's own parts: stacks that sleep, scenarios that shrink, plans that are read, the command."""
+"""The simulation's own parts: stacks that sleep, scenarios that shrink, plans that are read, a judge."""
 
 from __future__ import annotations
 
 import dataclasses
 
 import pytest
-from click.testing import CliRunner
 from msgspec.structs import replace
 
-from console.commands.simulate import command
 from console.simulation.evidence import gather
 from console.simulation.judging_sales import judge_sales
 from console.simulation.plan_chain import VERSIONS, chain_of
-from console.simulation.rules_off import RULES
 from console.simulation.runs import Outcome
 from console.simulation.scenario import Scenario
 from console.simulation.shrinking import RUNS_MAX, Shrinker
@@ -81,29 +78,6 @@ def test_a_failing_run_is_made_smaller_until_nothing_can_be_left_out() -> None:
     assert "freeze" in small.without
     assert shrinker.tried <= RUNS_MAX
     assert small.command().startswith("leadflow simulate --seed 1 --weather everything --leads 7")
-
-
-def test_the_command_runs_seeds_and_says_what_happened() -> None:
-    done = CliRunner().invoke(command, ["--seeds", "3", "--from", "8", "--jobs", "1"])
-    assert done.exit_code == 0, done.output
-    assert "3 seeds from 8" in done.output
-    assert "nothing lost, nothing sold twice" in done.output
-
-
-def test_the_command_tells_one_seed_turn_by_turn() -> None:
-    done = CliRunner().invoke(command, ["--seed", "3", "--leads", "5", "--trace"])
-    assert done.exit_code == 0, done.output
-    assert "w0: starts" in done.output
-    assert "seed 3: all holds" in done.output
-
-
-def test_the_command_makes_a_failing_seed_smaller_and_prints_how_to_repeat_it() -> None:
-    rule = next(rule for rule in RULES if rule.name == "all-rights")
-    one = f"--seeds 1 --from {rule.seed} --jobs 1 --weather fair --workers 1 --faults 0".split()
-    with rule.switched_off():
-        done = CliRunner().invoke(command, one)
-    assert done.exit_code == 1
-    assert f"leadflow simulate --seed {rule.seed} --weather fair --leads 1" in done.output
 
 
 def test_a_sale_is_judged_by_the_record_of_its_lead_that_it_came_from() -> None:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from config.plan import condition_index
 from config.plan.condition_index import ROWS_MAX, ConditionIndex, rows_of
 from config.plan.conditions import EVERYTHING, AllOf, AnyOf, Condition, FieldTest, NotOf, Values, compile_condition
-from tests.unit.plan.strategies import conditions, grades, leads
+from tests.support.chance import draws
+from tests.unit.plan.drawn import draw_condition, draw_grade, draw_lead
 
 
 def _asked(accepts: list[Condition], values: Values, grade: str) -> tuple[int, ...]:
     return tuple(n for n, condition in enumerate(accepts) if compile_condition(condition)(values, grade))
 
 
-@settings(max_examples=80, deadline=None)  # the machine may be busy
-@given(st.lists(conditions, max_size=8), st.lists(st.tuples(leads(), grades), min_size=1, max_size=6))
-def test_index_equals_asking_each(accepts: list[Condition], asked: list[tuple[dict[str, str], str]]) -> None:
-    index = _index(accepts)
-    for values, grade in asked + asked:
-        assert index.ask(values, grade) == _asked(accepts, values, grade)
+def test_index_equals_asking_each() -> None:
+    for seed, draw in draws(200):
+        accepts = [draw_condition(draw) for _ in range(draw.randint(0, 8))]
+        index = _index(accepts)
+        asked = [(draw_lead(draw), draw_grade(draw)) for _ in range(6)]
+        for values, grade in asked + asked:
+            assert index.ask(values, grade) == _asked(accepts, values, grade), f"seed {seed}"
 
 
 def _index(accepts: list[Condition]) -> ConditionIndex[tuple[int, ...]]:

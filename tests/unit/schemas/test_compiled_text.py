@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from schemas.avro_files import self_contained
 from schemas.codec import own_writer
@@ -14,7 +14,8 @@ from schemas.compiled_readers import BROKEN, compile_reader
 from schemas.compiled_text import compile_lead_writer, compile_text_reader, text_at_the_end
 from schemas.records import Lead, LeadReceived
 from schemas.repeated import REMEMBERED_MAX, remembered_pairs
-from tests.unit.schemas.examples import TYPES
+from tests.support.chance import draws
+from tests.unit.schemas.examples import TYPES, any_text
 
 SCHEMAS = {name: self_contained(name) for name in ("LeadReceived", "Lead")}
 EITHER_WAY = {name: compile_reader(schema, TYPES) for name, schema in SCHEMAS.items()}
@@ -24,26 +25,33 @@ LONG_WAY = {
 }
 LEAD = SCHEMAS["Lead"]
 
-texts = st.text("aZ ~\x00\x7f", max_size=70)
-leads = st.builds(
-    Lead,
-    first_name=st.none() | texts,
-    email=st.none() | texts,
-    city=st.none() | texts | st.just("Zürich"),
-    fields=st.dictionaries(texts, texts, max_size=3),
-)
-received = st.builds(
-    LeadReceived,
-    supplier_lead_id=texts,
-    campaign_id=texts,
-    supplier_id=texts,
-    submitted_at=st.integers(0, 2**42),
-    test=st.booleans(),
-    sub_ids=st.lists(texts, max_size=3).map(tuple),
-    phone=st.none() | texts,
-    tcpa_text=st.none() | texts,
-    fields=st.dictionaries(texts, texts, max_size=3),
-)
+
+def text(draw: random.Random) -> str:
+    """Return a text that is plain ASCII, of a length around those that one byte tells."""
+    return any_text(draw, "aZ ~\x00\x7f", (0, 1, 2, 5, 20, 63, 64, 70))
+
+
+def pairs(draw: random.Random) -> dict[str, str]:
+    return {text(draw): text(draw) for _ in range(draw.randint(0, 3))}
+
+
+def a_lead(draw: random.Random) -> Lead:
+    first_name, email, city = (draw.choice((None, text(draw))) for _ in range(3))
+    return Lead(first_name=first_name, email=email, city=draw.choice((city, city, "Zürich")), fields=pairs(draw))
+
+
+def a_received(draw: random.Random) -> LeadReceived:
+    return LeadReceived(
+        supplier_lead_id=text(draw),
+        campaign_id=text(draw),
+        supplier_id=text(draw),
+        submitted_at=draw.getrandbits(draw.randint(1, 42)),
+        test=draw.random() < 0.5,
+        sub_ids=tuple(text(draw) for _ in range(draw.randint(0, 3))),
+        phone=draw.choice((None, text(draw))),
+        tcpa_text=draw.choice((None, text(draw))),
+        fields=pairs(draw),
+    )
 
 
 def read(way: dict[str, Any], name: str, value: bytes) -> Any:
@@ -55,27 +63,34 @@ def read(way: dict[str, Any], name: str, value: bytes) -> Any:
     return (found if isinstance(found, tuple) else tuple(getattr(found, f) for f in found.__struct_fields__)), end
 
 
-@given(record=leads | received)
-def test_what_was_written_is_read(record: Lead | LeadReceived) -> None:
-    name = type(record).__name__
-    value = own_writer(name)(record)
-    assert EITHER_WAY[name](value, 0) == (record, len(value))
+@pytest.mark.parametrize("example", [a_lead, a_received])
+def test_what_was_written_is_read(example: Callable[[random.Random], Lead | LeadReceived]) -> None:
+    for seed, draw in draws(200):
+        record = example(draw)
+        name = type(record).__name__
+        value = own_writer(name)(record)
+        assert EITHER_WAY[name](value, 0) == (record, len(value)), f"seed {seed}"
 
 
-@given(record=leads | received, data=st.data())
-def test_bytes_that_were_changed_are_read_or_refused_alike(record: Lead | LeadReceived, data: st.DataObject) -> None:
-    name = type(record).__name__
-    value = bytearray(own_writer(name)(record))
-    for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, len(value) - 1))
-        value[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
-    assert read(EITHER_WAY, name, bytes(value)) == read(LONG_WAY, name, bytes(value))
+@pytest.mark.parametrize("example", [a_lead, a_received])
+def test_bytes_that_were_changed_are_read_or_refused_alike(
+    example: Callable[[random.Random], Lead | LeadReceived],
+) -> None:
+    for seed, draw in draws(200):
+        record = example(draw)
+        name = type(record).__name__
+        value = bytearray(own_writer(name)(record))
+        for _ in range(draw.randint(1, 3)):
+            at = draw.randrange(len(value))
+            value[at : at + draw.randint(0, 2)] = draw.randbytes(draw.randint(0, 2))
+        assert read(EITHER_WAY, name, bytes(value)) == read(LONG_WAY, name, bytes(value)), f"seed {seed}"
 
 
-@given(record=leads, rest=st.binary(max_size=3))
-def test_what_follows_is_left_to_whoever_reads_on(record: Lead, rest: bytes) -> None:
-    value = own_writer("Lead")(record)
-    assert EITHER_WAY["Lead"](value + rest, 0) == (record, len(value))
+def test_what_follows_is_left_to_whoever_reads_on() -> None:
+    for seed, draw in draws(200):
+        record, rest = a_lead(draw), draw.randbytes(draw.randint(0, 3))
+        value = own_writer("Lead")(record)
+        assert EITHER_WAY["Lead"](value + rest, 0) == (record, len(value)), f"seed {seed}"
 
 
 def test_plain_text_goes_the_short_way_and_all_else_does_not() -> None:
@@ -102,15 +117,18 @@ def test_a_block_with_its_size_is_left_to_the_long_way(count: bytes) -> None:
 
 COLUMNS = [field["name"] for field in LEAD["fields"] if field["name"] != "fields"]
 MAPPED = ("roof", "bill", "x" * 70)
-values = st.dictionaries(st.sampled_from([*COLUMNS, *MAPPED]), texts.filter(bool) | st.sampled_from(["é", "y" * 9000]))
 
 
-@given(given=values)
-def test_a_lead_is_written_as_ever_or_left_to_the_long_way(given: dict[str, str]) -> None:
-    written = compile_lead_writer(COLUMNS, MAPPED)(given)
-    fields = {name: given[name] for name in MAPPED if name in given}
-    long = own_writer("Lead")(Lead(**{name: given.get(name) for name in COLUMNS}, fields=fields))
-    assert written == (long if long.isascii() else None)
+def test_a_lead_is_written_as_ever_or_left_to_the_long_way() -> None:
+    write = compile_lead_writer(COLUMNS, MAPPED)
+    for seed, draw in draws(300):
+        chosen = draw.sample([*COLUMNS, *MAPPED], draw.randint(0, 6))
+        given = {name: draw.choice((text(draw) or "a", text(draw) or "b", "é", "y" * 9000)) for name in chosen}
+        if draw.random() < 0.5:
+            given = {name: value for name, value in given.items() if value.isascii()}
+        fields = {name: given[name] for name in MAPPED if name in given}
+        long = own_writer("Lead")(Lead(**{name: given.get(name) for name in COLUMNS}, fields=fields))
+        assert write(given) == (long if long.isascii() else None), f"seed {seed}"
 
 
 def test_entries_of_a_lead_are_remembered_within_bounds_and_right() -> None:

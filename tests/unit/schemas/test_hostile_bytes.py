@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from schemas.avro_files import current_ids, self_contained
 from schemas.codec import Codec, frame_of
 from schemas.errors import Poison, Undecodable
 from schemas.slip import Slips
 from schemas.varints import write_long
+from tests.support.chance import draws
 from tests.unit.schemas.examples import TYPES, filled
 
 
@@ -38,10 +38,13 @@ SLIPS = Slips(CODEC)
 IDS = [*current_ids().values(), 42]
 HUGE = [write_long(number) for number in (2**62, -(2**62), 2**31, -1, -(2**63))]
 
-value_bytes = st.one_of(
-    st.binary(max_size=200),
-    st.lists(st.one_of(st.sampled_from(HUGE), st.binary(max_size=6)), max_size=20).map(b"".join),
-)
+
+def any_bytes(draw: random.Random) -> bytes:
+    """Return bytes by chance, or such among which lengths stand that no value has."""
+    if draw.random() < 0.5:
+        return draw.randbytes(draw.choice((0, 1, 5, 40, 200)))
+    parts = [draw.choice((draw.choice(HUGE), draw.randbytes(draw.randint(0, 6)))) for _ in range(draw.randint(1, 20))]
+    return b"".join(parts)
 
 
 def ends(read: Callable[[bytes], object], value: bytes) -> None:
@@ -50,44 +53,40 @@ def ends(read: Callable[[bytes], object], value: bytes) -> None:
 
 
 @pytest.mark.parametrize("number", IDS)
-@settings(max_examples=15, deadline=2000)
-@given(value=value_bytes)
-@example(value=HUGE[1] + write_long(5) + b"\x00" * 20)
-@example(value=b"\x02" * 200)
-def test_any_bytes_end_as_a_record_or_as_poison(number: int, value: bytes) -> None:
-    ends(CODEC.decode, frame_of(number) + value)
+def test_any_bytes_end_as_a_record_or_as_poison(number: int) -> None:
+    for value in (HUGE[1] + write_long(5) + b"\x00" * 20, b"\x02" * 200, *(any_bytes(draw) for _, draw in draws(40))):
+        ends(CODEC.decode, frame_of(number) + value)
 
 
-@settings(max_examples=60, deadline=2000)
-@given(value=st.binary(max_size=40))
-def test_any_frame_ends_as_a_record_or_as_poison(value: bytes) -> None:
-    ends(CODEC.decode, value)
-    ends(lambda each: CODEC.record_type(each), value)
+def test_any_frame_ends_as_a_record_or_as_poison() -> None:
+    for _, draw in draws(200):
+        value = draw.choice((b"", b"\x00", frame_of(draw.choice(IDS)))) + draw.randbytes(draw.randint(0, 40))
+        ends(CODEC.decode, value)
+        ends(CODEC.record_type, value)
 
 
 @pytest.mark.parametrize("name", ["LeadUnique", "LeadScored", "Offer", "Reroute", "LeadReceived", "DeadLetter"])
-@settings(max_examples=30, deadline=2000)
-@given(data=st.data())
-def test_a_damaged_record_ends_as_a_record_or_as_poison(name: str, data: st.DataObject) -> None:
-    value = bytearray(CODEC.encode(filled(TYPES[name])))
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(5, len(value) - 1))
-        value[at] = data.draw(st.integers(0, 255))
-    damaged = bytes(value[: data.draw(st.integers(5, len(value)))])
-    ends(CODEC.decode, damaged)
+def test_a_damaged_record_ends_as_a_record_or_as_poison(name: str) -> None:
+    whole = CODEC.encode(filled(TYPES[name]))
     opener = {
         "LeadUnique": SLIPS.open_unique,
         "LeadScored": SLIPS.open_scored,
         "Offer": SLIPS.open_offer,
         "Reroute": SLIPS.open_reroute,
     }.get(name)
-    if opener is not None:
-        ends(opener, damaged)
+    for _, draw in draws(60):
+        value = bytearray(whole)
+        for _ in range(draw.randint(1, 4)):
+            value[draw.randrange(5, len(value))] = draw.getrandbits(8)
+        damaged = bytes(value[: draw.choice((len(value), draw.randint(5, len(value))))])
+        ends(CODEC.decode, damaged)
+        if opener is not None:
+            ends(opener, damaged)
 
 
-@given(st.binary(max_size=200))
-def test_any_body_ends_as_a_lead_or_as_poison(body: bytes) -> None:
-    ends(SLIPS.lead_of, body)
+def test_any_body_ends_as_a_lead_or_as_poison() -> None:
+    for _, draw in draws(200):
+        ends(SLIPS.lead_of, any_bytes(draw))
 
 
 def test_a_length_beyond_the_end_takes_no_memory() -> None:

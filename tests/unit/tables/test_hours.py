@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
 from schemas.records import OpenHours
 from tables.hours import Schedule, schedule_of
 from tables.windows import FOREVER_MS
+from tests.support.chance import draws
 
 PACIFIC = "America/Los_Angeles"
 SUNCO = (*(OpenHours(day, 480, 1200) for day in range(5)), OpenHours(5, 540, 1020))
-YEAR_2026_S = 1_767_225_600
-YEAR_2027_S = 1_798_761_600
 
 
 def at(zone: str, *wall: int, fold: int = 0) -> int:
@@ -81,28 +80,50 @@ def test_an_hour_that_comes_twice_is_open_twice() -> None:
     assert schedule.at(second).open
 
 
+def test_clocks_that_go_back_into_the_hours_open_again_with_the_change() -> None:
+    schedule = Schedule(PACIFIC, False, (OpenHours(6, 0, 90),))  # Sunday 0:00-1:30; at 2:00 it is 1:00 again
+    closed = schedule.at(at(PACIFIC, 2026, 11, 1, 1, 45))
+    assert (closed.open, closed.until_ms) == (False, at(PACIFIC, 2026, 11, 1, 1, fold=1))
+    assert schedule.at(closed.until_ms).open
+
+
 def test_a_clock_that_goes_back_is_answered_anew() -> None:
     schedule = schedule_of(PACIFIC, False, SUNCO)
     assert not schedule.at(at(PACIFIC, 2026, 6, 2, 21)).open
     assert schedule.at(at(PACIFIC, 2026, 6, 2, 19)).open
 
 
-_SPANS = st.tuples(st.integers(0, 6), st.integers(0, 1439), st.integers(1, 1440)).map(
-    lambda span: OpenHours(span[0], min(span[1], span[2] - 1), max(span[1] + 1, span[2]))
-)
+def span(draw: random.Random) -> OpenHours:
+    """Return hours of any day, and many of a Sunday's night."""
+    latest = draw.choice((180, 1441))
+    start, end = sorted(draw.sample(range(latest), 2))
+    return OpenHours(draw.choice((6, draw.randrange(7))), start, end)
 
 
-@given(
-    st.lists(_SPANS, max_size=6).map(tuple),
-    st.sampled_from(["America/Los_Angeles", "Australia/Lord_Howe", "America/Havana", "UTC"]),
-    st.integers(YEAR_2026_S, YEAR_2027_S),
-)
-def test_a_shift_holds_until_its_end_and_no_longer(hours: tuple[OpenHours, ...], zone: str, second: int) -> None:
-    now = 1000 * second
-    shift = Schedule(zone, False, hours).at(now)
-    wall = datetime.fromtimestamp(now / 1000, ZoneInfo(zone))
+#: Zones with noons of 2026 after which their clocks change within a day; all but the last on a Sunday.
+ZONES = {
+    PACIFIC: (at(PACIFIC, 2026, 3, 7, 12), at(PACIFIC, 2026, 10, 31, 12)),
+    "Australia/Lord_Howe": (at("Australia/Lord_Howe", 2026, 4, 4, 12), at("Australia/Lord_Howe", 2026, 10, 3, 12)),
+    "America/Havana": (at("America/Havana", 2026, 3, 7, 12), at("America/Havana", 2026, 10, 31, 12)),
+    "UTC": (at("UTC", 2026, 6, 2, 12),),
+}
+
+
+def is_shown_open(hours: tuple[OpenHours, ...], second: int, zone: str) -> bool:
+    wall = datetime.fromtimestamp(second, ZoneInfo(zone))
     minute = 60 * wall.hour + wall.minute
-    assert shift.open == any(h.weekday == wall.weekday() and h.start_minute <= minute < h.end_minute for h in hours)
-    if shift.until_ms < FOREVER_MS:
-        assert Schedule(zone, False, hours).at(shift.until_ms - 1).open == shift.open
-        assert Schedule(zone, False, hours).at(shift.until_ms).open != shift.open
+    return any(h.weekday == wall.weekday() and h.start_minute <= minute < h.end_minute for h in hours)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_shift_holds_until_its_end_and_no_longer(zone: str) -> None:
+    for seed, draw in draws(60):
+        hours = tuple(span(draw) for _ in range(draw.randint(0, 6)))
+        second = draw.choice(ZONES[zone]) // 1000 + draw.randint(0, draw.choice((86_400, 20_000_000)))
+        schedule = Schedule(zone, False, hours)
+        shift = schedule.at(1000 * second)
+        until = min(shift.until_ms // 1000, second + 86_400)
+        assert {is_shown_open(hours, at, zone) for at in range(second, until, 900)} == {shift.open}, f"seed {seed}"
+        if shift.until_ms < FOREVER_MS:
+            assert schedule.at(shift.until_ms - 1).open == shift.open, f"seed {seed}"
+            assert schedule.at(shift.until_ms).open != shift.open, f"seed {seed}"

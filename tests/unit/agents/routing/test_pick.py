@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from agents.routing.pick import Picks, is_plain, pick, shares_of
 from tables.rotations import start_credit
+from tests.support.chance import draws
 
 
 class Contract(NamedTuple):
@@ -68,13 +67,15 @@ def test_nobody_earns_above_one_and_the_excess_goes_to_the_others(
     assert shares_of(weights, rights) == pytest.approx(shares)
 
 
-@given(st.lists(st.integers(1, 1_000), min_size=1, max_size=30), st.integers(1, 10))
-def test_shares_add_up_to_the_rights_and_keep_the_order_of_weights(weights: list[int], rights: int) -> None:
-    shares = shares_of(weights, rights)
-    assert sum(shares) == pytest.approx(min(rights, len(weights)))
-    assert all(0 < share <= 1 for share in shares)
-    ordered = [share for _, share in sorted(zip(weights, shares, strict=True))]
-    assert ordered == sorted(ordered)
+def test_shares_add_up_to_the_rights_and_keep_the_order_of_weights() -> None:
+    for seed, draw in draws(300):
+        weights = [draw.randint(1, draw.choice((1, 3, 1_000))) for _ in range(draw.randint(1, 30))]
+        rights = draw.randint(1, 10)
+        shares = shares_of(weights, rights)
+        assert sum(shares) == pytest.approx(min(rights, len(weights))), f"seed {seed}"
+        assert all(0 < share <= 1 for share in shares), f"seed {seed}"
+        ordered = [share for _, share in sorted(zip(weights, shares, strict=True))]
+        assert ordered == sorted(ordered), f"seed {seed}"
 
 
 def test_varying_eligibility_gives_each_the_sum_of_its_shares() -> None:
@@ -139,33 +140,28 @@ def test_a_buyer_in_two_groups_stands_in_its_first() -> None:
     assert run(contracts, 100, 2) == {0: 100, 2: 100}
 
 
-@given(st.data())
-def test_without_second_contracts_both_ways_of_picking_agree(data: st.DataObject) -> None:
-    size = data.draw(st.integers(1, 12))
-    weights = data.draw(st.lists(st.integers(1, 9), min_size=size, max_size=size))
-    priorities = data.draw(st.lists(st.integers(1, 3), min_size=size, max_size=size))
-    credits = data.draw(st.lists(st.integers(-8, 8).map(lambda eighth: eighth / 8), min_size=size, max_size=size))
-    rights = data.draw(st.integers(1, 5))
-    contracts = [Contract(f"b{i}", weights[i], priorities[i]) for i in range(size)]
-    plain, grouped = (pick(contracts, credits, rights, plain=way) for way in (True, False))
-    assert set(plain.picked) == set(grouped.picked)
-    assert plain.credits == pytest.approx(grouped.credits)
+def test_without_second_contracts_both_ways_of_picking_agree() -> None:
+    for seed, draw in draws(300):
+        contracts = [Contract(f"b{i}", draw.randint(1, 9), draw.randint(1, 3)) for i in range(draw.randint(1, 12))]
+        credits = [draw.randint(-8, 8) / 8 for _ in contracts]
+        rights = draw.randint(1, 5)
+        plain, grouped = (pick(contracts, credits, rights, plain=way) for way in (True, False))
+        assert set(plain.picked) == set(grouped.picked), f"seed {seed}"
+        assert plain.credits == pytest.approx(grouped.credits), f"seed {seed}"
 
 
-@given(st.data())
-def test_every_contract_is_in_the_order_once_and_every_buyer_picked_at_most_once(data: st.DataObject) -> None:
-    size = data.draw(st.integers(1, 12))
-    contracts = [
-        Contract(f"b{data.draw(st.integers(0, 4))}", data.draw(st.integers(1, 9)), data.draw(st.integers(1, 3)))
-        for _ in range(size)
-    ]
-    credits = [start_credit(0, "campaign", str(number)) for number in range(size)]
-    rights = data.draw(st.integers(1, 5))
-    picks: Picks = pick(contracts, credits, rights, plain=is_plain(contracts))
-    assert sorted([*picks.picked, *picks.behind]) == list(range(size))
-    buyers = [contracts[index].buyer_id for index in picks.picked]
-    assert len(buyers) == len(set(buyers)) == min(rights, len({contract.buyer_id for contract in contracts}))
-    assert sum(picks.credits) == pytest.approx(sum(credits))
+def test_every_contract_is_in_the_order_once_and_every_buyer_picked_at_most_once() -> None:
+    for seed, draw in draws(300):
+        size = draw.randint(1, 12)
+        contracts = [Contract(f"b{draw.randint(0, 4)}", draw.randint(1, 9), draw.randint(1, 3)) for _ in range(size)]
+        credits = [start_credit(0, "campaign", str(number)) for number in range(size)]
+        rights = draw.randint(1, 5)
+        picks: Picks = pick(contracts, credits, rights, plain=is_plain(contracts))
+        assert sorted([*picks.picked, *picks.behind]) == list(range(size)), f"seed {seed}"
+        buyers = [contracts[index].buyer_id for index in picks.picked]
+        different = {contract.buyer_id for contract in contracts}
+        assert len(buyers) == len(set(buyers)) == min(rights, len(different)), f"seed {seed}"
+        assert sum(picks.credits) == pytest.approx(sum(credits)), f"seed {seed}"
 
 
 def test_start_credits_are_spread_and_always_the_same() -> None:

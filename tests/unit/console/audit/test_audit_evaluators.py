@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
+from functools import cache
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given
 
 from agents.dedup.keys import families
 from config.plan.canonical import to_json
-from config.plan.conditions import EVERYTHING, Condition, compile_condition, fields_of
+from config.plan.conditions import EVERYTHING, compile_condition, fields_of
 from config.plan.model import DedupeRule
 from console.audit.calendar import is_open, windows_at
 from console.audit.cases import Sent
@@ -21,8 +23,9 @@ from schemas.identity import lead_id, right_id, sale_id
 from schemas.records import OpenHours, Points
 from tables.hours import Schedule
 from tables.windows import Calendar
+from tests.support.chance import draws
 from tests.support.plans import reference_plan
-from tests.unit.plan.strategies import conditions, grades, leads
+from tests.unit.plan.drawn import draw_condition, draw_grade, draw_lead
 
 #: Zones whose clocks do what clocks do: half hours, 45 minutes, midnight skipped or twice, a day that never was.
 ZONES = (
@@ -31,11 +34,15 @@ ZONES = (
 )  # fmt: skip
 
 
-@given(conditions, leads(), grades)
-def test_conditions(condition: Condition, values: dict[str, str], grade: str) -> None:
-    said = msgspec.to_builtins(condition)
-    assert reading(said)(values, grade) == compile_condition(condition)(values, grade)
-    assert set(names(said)) == fields_of(condition)
+def test_conditions() -> None:
+    for seed, draw in draws(200):
+        condition = draw_condition(draw)
+        said = msgspec.to_builtins(condition)
+        ours, theirs = reading(said), compile_condition(condition)
+        for _ in range(10):
+            values, grade = draw_lead(draw), draw_grade(draw)
+            assert ours(values, grade) == theirs(values, grade), f"seed {seed}"
+        assert set(names(said)) == fields_of(condition), f"seed {seed}"
 
 
 def test_a_condition_of_an_unknown_form_is_an_error_and_no_yes() -> None:
@@ -46,12 +53,50 @@ def test_a_condition_of_an_unknown_form_is_an_error_and_no_yes() -> None:
     assert reading(msgspec.to_builtins(EVERYTHING))({}, "")
 
 
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+FIRST_MS, LAST_MS = 1_300_000_000_000, 1_950_000_000_000  # March 2011 to October 2031
+#: From a change of the clocks: around it, around the hour that it cuts, and the days that it makes longer or shorter.
+NEAR_MS = (-DAY_MS, -HOUR_MS, -1, 0, 1_800_000, HOUR_MS - 1, HOUR_MS, 90 * 60_000, DAY_MS)
+
+
+@cache
+def changes(zone: str) -> tuple[int, ...]:
+    """Return when the clocks of a zone change, by the millisecond."""
+    clock = ZoneInfo(zone)
+
+    def offset(at_ms: int) -> object:
+        return datetime.fromtimestamp(at_ms / 1000, clock).utcoffset()
+
+    found = []
+    for day in range(FIRST_MS, LAST_MS, DAY_MS):
+        before, after = day, day + DAY_MS
+        if offset(before) != offset(after):
+            while after - before > 1:
+                middle = (before + after) // 2
+                before, after = (middle, after) if offset(middle) == offset(before) else (before, middle)
+            found.append(after)
+    return tuple(found)
+
+
+def instants(zone: str) -> list[int]:
+    """Return instants at which a calendar may go wrong, near the oldest and other changes, and some of any year."""
+    draw = random.Random(zone)
+    oldest, newer = changes(zone)[:4], changes(zone)[4:]
+    some = [*oldest, *draw.sample(newer, min(8, len(newer)))]
+    return [at + by for at in some for by in NEAR_MS] + [draw.randrange(FIRST_MS, LAST_MS) for _ in range(60)]
+
+
+def test_the_instants_are_those_at_which_clocks_change() -> None:
+    assert [len(changes(zone)) > 3 for zone in ZONES] == [zone not in ("Asia/Kathmandu", "UTC") for zone in ZONES]
+    assert int(datetime(2026, 3, 8, 7, tzinfo=UTC).timestamp()) * 1000 in changes("America/New_York")
+
+
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("week_starts", [0, 6])
 def test_windows(zone: str, week_starts: int) -> None:
-    calendar, draw = Calendar(zone, week_starts), random.Random(zone)
-    for _ in range(600):
-        at_ms = draw.randrange(1_300_000_000_000, 1_950_000_000_000)
+    calendar = Calendar(zone, week_starts)
+    for at_ms in instants(zone):
         theirs = calendar.at(at_ms).starts
         found = windows_at(at_ms, zone, week_starts)
         assert found[:4] == (theirs.hour_at, theirs.day_at, theirs.week_at, theirs.month_at), at_ms
@@ -59,11 +104,14 @@ def test_windows(zone: str, week_starts: int) -> None:
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_hours(zone: str) -> None:
-    spans = ((0, 480, 1200), (1, 0, 1440), (4, 90, 100), (4, 1380, 1440), (6, 0, 30))
-    schedule, draw = Schedule(zone, False, tuple(OpenHours(*span) for span in spans)), random.Random(zone)
-    for _ in range(600):
-        at_ms = draw.randrange(1_300_000_000_000, 1_950_000_000_000)
-        assert is_open(at_ms, zone, spans) == schedule.at(at_ms).open, at_ms
+    spans = ((0, 480, 1200), (1, 0, 1440), (4, 90, 100), (4, 1380, 1440), (6, 0, 30), (6, 90, 150))
+    schedule = Schedule(zone, False, tuple(OpenHours(*span) for span in spans))
+    seen = set()
+    for at_ms in instants(zone):
+        open_ = is_open(at_ms, zone, spans)
+        assert open_ == schedule.at(at_ms).open, at_ms
+        seen.add(open_)
+    assert seen == {True, False}
 
 
 def test_a_plan_read_by_names_says_what_the_compiled_one_says() -> None:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from console.audit.memory import Times, digest
+from tests.support.chance import draws
 
-KEYS = st.integers(min_value=1, max_value=2**64 - 1)
 
-
-@given(st.lists(st.tuples(KEYS, st.integers(min_value=1, max_value=2**40)), max_size=300), st.integers(0, 2**40))
-def test_it_remembers_as_a_dictionary_does_and_forgets_what_is_older(
-    entries: list[tuple[int, int]], before: int
-) -> None:
-    times, plain = Times(), dict(entries)
-    for key, at in entries:
-        times.put(key, at)
-    assert len(times) == len(plain)
-    assert {key: times.get(key) for key in plain} == plain
-    times.forget(before)
-    assert {key: times.get(key) for key in plain} == {key: at if at >= before else 0 for key, at in plain.items()}
-    assert len(times) == sum(at >= before for at in plain.values())
+def test_it_remembers_as_a_dictionary_does_and_forgets_what_is_older() -> None:
+    for seed, draw in draws(60):
+        times: Times = Times()
+        plain: dict[int, int] = {}
+        bits = draw.choice((6, 16, 64))  # few keys come again, many do not
+        for _ in range(draw.randint(0, 300)):
+            key, at = draw.getrandbits(bits) or 1, draw.randint(1, 2**40)
+            times.put(key, at)
+            plain[key] = at
+        assert len(times) == len(plain), f"seed {seed}"
+        assert {key: times.get(key) for key in plain} == plain, f"seed {seed}"
+        before = draw.randint(0, 2**40)
+        times.forget(before)
+        left = {key: at if at >= before else 0 for key, at in plain.items()}
+        assert {key: times.get(key) for key in plain} == left, f"seed {seed}"
+        assert len(times) == sum(at >= before for at in plain.values()), f"seed {seed}"
 
 
 def test_keys_that_meet_in_one_slot_stay_apart() -> None:

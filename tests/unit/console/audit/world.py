@@ -63,6 +63,9 @@ def changed(*, price: str = "45.00", cap: int = 12) -> CompiledPlan:
     return market(first, *SELLERS[1:], Seller("f", price="12.00", priority=3), rights=2, version=2)
 
 
+#: Turns without work after which it is worth looking whether all leads have ended: some two seconds.
+QUIET_TURNS = 60
+
 #: Steps at which Kafka may refuse an epoch for good.
 _CAN_BE_LOST = ("produce", "flush", "send_offsets", "commit")
 
@@ -74,6 +77,10 @@ class Faults:
     crash: float = 0.0
     freeze: float = 0.0
     lost: float = 0.0
+
+
+#: What may happen to the workers; claims are wiped, the plan changes and midnight passes in all of them.
+FAULTS = (Faults(), Faults(crash=0.005, freeze=0.003, lost=0.02), Faults(crash=0.01))
 
 
 @dataclass
@@ -168,7 +175,7 @@ class World:
         quiet = 0
         for _ in range(30_000):
             quiet = quiet + 1 if self._turn() is None else 0
-            if quiet > 250 and self._ended():
+            if quiet and not quiet % QUIET_TURNS and self._ended():
                 self.calm = False
                 return
         raise AssertionError(f"not settled: {[w.engine.state().not_ready for w in self.alive.values()]}")
@@ -259,8 +266,8 @@ class World:
         return sorted(found, key=lambda message: message.timestamp_ms)
 
 
-def lived(seed: int, faults: Faults | None = None, leads: int = 60) -> World:
-    """Return a world in which all of it has happened, and every lead has ended."""
+def lived(seed: int, faults: Faults | None = None, leads: int = 30) -> World:
+    """Return a world in which all of it has happened, before a midnight and after it, and every lead has ended."""
     world = World(seed, faults or Faults())
     world.apply(market(*SELLERS, rights=2))
     for number in range(leads):
