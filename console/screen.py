@@ -50,13 +50,18 @@ def table(*columns: str, right: Iterable[int] = (), title: str | None = None) ->
     return made
 
 
-def hanging(console: Console, head: Text | str, body: Text | str) -> None:
-    """Print `body` behind `head`; where it needs more lines, they begin below its first word."""
-    lines = Table.grid()
-    lines.add_column(no_wrap=True)
-    lines.add_column(overflow="fold")
-    lines.add_row(head, body)
-    console.print(lines)
+def hanging(console: Console, head: Text | str, body: Text, *, further: int = 0) -> None:
+    """Print `body` behind `head`; where it needs more lines, they begin below its first word, or `further` in."""
+    start = head if isinstance(head, Text) else Text(head)
+    indent = len(start) + further
+    for number, line in enumerate(body.wrap(console, console.width - indent)):
+        line.rstrip()
+        console.print((Text(" " * indent) if number else start) + line)
+
+
+def item(console: Console, text: Text) -> None:
+    """Print one of a list, two columns in; where it needs more lines, they begin two columns further in."""
+    hanging(console, "  ", text, further=2)
 
 
 def agree(question: str, *, yes: bool) -> None:
@@ -154,6 +159,12 @@ def money(minor: int, currency: str) -> str:
     """Return an amount in its currency's units: `1,234.50 USD`."""
     whole, point, rest = amount_text(minor, currency).partition(".")
     return f"{int(whole):,}{point}{rest} {currency}" if abs(minor) >= 100_000 else f"{whole}{point}{rest} {currency}"
+
+
+def priced(minor: int, currency: str, rule: str) -> str:
+    """Return a price with what set it: `30.00 USD (grade is A)`. A rule is a condition, `: ` and the amount again."""
+    condition = rule.rpartition(": ")[0]
+    return money(minor, currency) + (f" ({condition})" if condition else "")
 
 
 def count(number: int, noun: str) -> str:

@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.text import Text
 
 from console.reach import Reach, reach
-from console.screen import age, local, money, near, screen, table, utc
+from console.screen import WIDTH, age, local, money, near, screen, table, utc
 from console.standing import Standing, Unread, Use, standings
+
+CAP_COLUMN_MIN = 14
 
 
 @click.group()
@@ -22,8 +24,9 @@ def list_() -> None:
     way, console = reach(), screen()
     plan = way.plan()
     listed = table("buyer", "today", "spent", "closest cap", "now", "unread", right=[1, 2, 5])
+    listed.columns[3].min_width = CAP_COLUMN_MIN
     for column in (listed.columns[0], listed.columns[4]):
-        column.no_wrap = True  # ids and reasons are words to search for
+        column.no_wrap = console.width >= WIDTH  # ids and reasons are words to search for
     now = way.clock.now_ms()
     for standing in standings(way, plan.buyer_ids):
         leads, spent = standing.sold_today(now)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from config.plan.check import check_sources
 from config.plan.json_schema import plan_schema
@@ -17,7 +18,7 @@ from config.plan.reading import read_files
 from config.settings import load_settings
 from console.applying import Step, apply, check, prepare_topics, step_to
 from console.reach import Reach, reach
-from console.screen import agree, count, near, screen, utc
+from console.screen import agree, count, item, near, screen, utc
 from schemas.records import PlanVersion
 
 #: Buyers named in a sentence; the rest are counted.
@@ -129,20 +130,25 @@ def _version(way: Reach, number: int | None) -> PlanVersion:
 
 def show_step(console: Console, step: Step) -> None:
     """Print what a step changes, who is told, and what it would be refused for."""
-    since = f"version {step.before.version} of {utc(step.before.applied_at)}" if step.before else "nothing: the first"
+    since = (
+        f"version {step.before.version} of {utc(step.before.applied_at)}"
+        if step.before
+        else "nothing, as it is the first"
+    )
     console.print(f"[bold]compared with {since}[/bold]")
     if step.is_same:
-        console.print("  nothing changes")
+        item(console, Text("nothing changes"))
     for change in step.diff.changes:
-        console.print(f"  [bold]{change.subject}[/bold]: {change.text}", soft_wrap=False)
+        item(console, Text.assemble((str(change.subject), "bold"), f": {change.text}"))
     for campaign in step.diff.widened:
-        console.print(f"  {campaign}: looks further for duplicates, so the workers claim earlier leads again first")
+        wider = "looks further for duplicates, so the workers claim earlier leads again first"
+        item(console, Text(f"{campaign}: {wider}"))
     for removal in step.diff.removed:
-        console.print(f"  [yellow]{removal} goes for good[/yellow] (--retire {removal.id})")
+        item(console, Text.assemble((f"{removal} goes for good", "yellow"), f" (--retire {removal.id})"))
     for refusal in step.diff.refused:
-        console.print(f"  [red]refused: {refusal}[/red]")
+        item(console, Text(f"refused: {refusal}", style="red"))
     if step.diff.buyers:
-        console.print(f"  {_told(list(step.diff.buyers))}")
+        item(console, Text(_told(list(step.diff.buyers))))
 
 
 def _told(buyers: list[str]) -> str:

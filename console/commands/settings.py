@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 import click
+from rich.text import Text
 
 from config.settings import load_settings
 from config.settings_shown import settings_table, shown_settings
-from console.screen import screen, table
+from console.screen import hanging, screen, table
 
 
 @click.command()
@@ -19,11 +20,14 @@ def command(explain: bool) -> None:
     A setting is an environment variable; what is not set comes from the running cluster of LEADFLOW_DATA, else from
     its default. Secrets are stars. Wrong settings are named, all at once.
     """
+    console = screen()
     if explain:
         for row in settings_table():
-            screen().print(f"{row.variable}  [dim]{row.values}; default {row.default or '(none)'}[/dim]\n    {row.doc}")
+            words = f"{row.values}; default {row.default or '(none)'}"
+            console.print(Text.assemble(row.variable, "  ", (words, "dim")))
+            hanging(console, " " * 4, Text(row.doc))
         return
     shown = table("setting", "value", "from")
     for one in shown_settings(load_settings(os.environ)):
         shown.add_row(one.variable, one.value or "-", one.origin)
-    screen().print(shown)
+    console.print(shown)

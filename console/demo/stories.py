@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from console.audit.evidence import Evidence
-from console.screen import local, money
+from console.screen import local, money, priced
 from schemas.reasons import CAPPED, Reason
 from schemas.records import LeadClosed, LeadRejected, LeadSold
 
@@ -50,7 +50,7 @@ def _sold(sale: LeadSold) -> Told:
         (
             f"grade {sale.grade} with {sale.points} points, from {sale.attributes.get('state', '?')}",
             f"passed over: {', '.join(declined)}",
-            f"sold to {sale.buyer_id} for {money(sale.price_minor, sale.currency)} ({sale.price_rule}), "
+            f"sold to {sale.buyer_id} for {priced(sale.price_minor, sale.currency, sale.price_rule)}, "
             f"{local(sale.sold_at, sale.time_zone)}" + (f"; its leads {caps}" if caps else ""),
         ),
     )

@@ -15,7 +15,7 @@ from config.plan.compiled import CompiledPlan
 from config.plan.conditions import GRADE, Failing
 from config.plan.explain import Answer, answers
 from console.masking import STARS, mask
-from console.screen import local, money, near, utc
+from console.screen import local, money, near, priced, utc
 from console.story.gathering import NotFound, Placed, Story
 from schemas.reasons import Reason
 from schemas.records import BuyerLead, CapUse, Lead, LeadReceived, LeadRejected, LeadSold, RightUnfilled, Slip, Step
@@ -82,7 +82,7 @@ def tell_buyer(story: Story, buyer_id: str, *, unmask: bool = False) -> list[Sec
         if delivery is not None and isinstance(delivery.record, BuyerLead):
             section.say("lead", _person(delivery.record.lead, unmask))
     if not own:
-        section.say("not sold", "to this buyer")
+        section.say("sold", "not to this buyer")
         for step in _unique_steps(story):
             if step.buyer_id == buyer_id:
                 section.say(step.contract_id, _said(step, plan))
@@ -222,8 +222,8 @@ def _contracts(story: Story, unmask: bool) -> Iterator[Section]:
     plain = _plain(story)
     for answer in found:
         if answer.failing is None:
-            price = money(answer.price_minor, plan.currency)
-            section.say(answer.contract.contract_id, f"accepts, would pay {price} ({answer.price_rule})")
+            price = priced(answer.price_minor, plan.currency, answer.price_rule)
+            section.say(answer.contract.contract_id, f"accepts, would pay {price}")
         else:
             section.say(answer.contract.contract_id, _why_not(answer.failing, plain, unmask))
     yield section
@@ -300,7 +300,7 @@ def _sold(story: Story) -> Iterator[Section]:
 def _sale_lines(sale: LeadSold, delivery: Placed | None) -> Iterable[Line]:
     yield Line("when", f"{utc(sale.sold_at)} ({local(sale.sold_at, sale.time_zone)})")
     yield Line("contract", sale.contract_id)
-    yield Line("price", f"{money(sale.price_minor, sale.currency)} ({sale.price_rule})")
+    yield Line("price", priced(sale.price_minor, sale.currency, sale.price_rule))
     for cap in sale.caps:
         yield Line("cap", _cap(cap, sale.currency))
     if not sale.caps:

@@ -29,6 +29,8 @@ def test_it_holds_good_leads_a_repeat_and_two_faults() -> None:
     verdict = judged()
     assert (verdict.rows, verdict.valid, verdict.invalid, verdict.repeats, verdict.unreadable) == (12, 9, 2, 1, 0)
     assert {field for field, _ in verdict.faults} == {"email", "monthly_bill"}
+    ids = [line.partition(",")[0] for line in FILE.read_text(encoding="utf-8").splitlines()]
+    assert ids.count("W1002") == 2, "repeats a lead that is like no other, or it may come to be a duplicate"
     assert list(verdict.notes) == ["postal_code: leading zeros put back"]
 
 

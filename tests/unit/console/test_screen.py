@@ -7,12 +7,13 @@ import io
 import click
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from console.decoding import as_text
 from console.mending import judge
 from console.pausing import UntilTime, until_ms
 from console.reading import Bounds
-from console.screen import LINE_EVERY_S, WIDTH, age, count, hanging, local, money, near, progress, utc
+from console.screen import LINE_EVERY_S, WIDTH, age, count, hanging, item, local, money, near, priced, progress, utc
 from console.standing import Standing
 from schemas.records import BuyerTerms, Cap, ContractTerms, Count, Counters
 from streams.stage import TopicPartition
@@ -59,12 +60,30 @@ def test_numbers_go_with_their_nouns_and_names_with_hints() -> None:
 
 def test_what_does_not_fit_goes_on_below_its_first_word() -> None:
     out = io.StringIO()
-    hanging(Console(file=out, width=24), "  5.1 s  ", "imported; worker w1 came back")
-    assert [line.rstrip() for line in out.getvalue().splitlines()] == [
+    hanging(Console(file=out, width=24), "  5.1 s  ", Text("imported; worker w1 came back"))
+    assert out.getvalue().splitlines() == [
         "  5.1 s  imported;",
         "         worker w1 came",
         "         back",
     ]
+
+
+def test_one_of_a_list_goes_on_two_columns_further_in() -> None:
+    out = io.StringIO()
+    item(Console(file=out, width=24), Text("buyer sunco: cap on leads per day raised"))
+    assert out.getvalue().splitlines() == ["  buyer sunco: cap on", "    leads per day raised"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("grade is one of A, B: 1234.50 USD", "1,234.50 USD (grade is one of A, B)"),
+        ("otherwise: 1234.50 USD", "1,234.50 USD (otherwise)"),
+        ("1234.50 USD", "1,234.50 USD"),
+    ],
+)
+def test_a_price_comes_with_the_condition_that_set_it(rule: str, words: str) -> None:
+    assert priced(123_450, "USD", rule) == words
 
 
 def test_fields_become_lines_with_times_in_words_and_empty_ones_left_out() -> None:
