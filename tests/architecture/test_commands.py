@@ -64,19 +64,41 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize(("where", "name", "rest"), called(), ids=lambda part: str(part).strip()[:40])
-def test_documented_calls_exist(where: str, name: str, rest: str) -> None:
-    assert name in COMMANDS, f"{where} calls `leadflow {name}`"
+def wrong_with(name: str, rest: str) -> str:
+    """Return what is wrong with a call of the command line, nothing if it is right."""
+    if name not in COMMANDS:
+        return "there is no such command"
     command = cli.get_command(click.Context(cli), name)
     words = rest.split()
     while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z]+", words[0]):
         command = command.get_command(click.Context(command), words.pop(0))
-    assert command is not None, f"{where}: `leadflow {name}{rest}`"
+    if command is None:
+        return "there is no such command in the group"
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    known.add("--help")
-    asked = set(re.findall(r"--[a-z][a-z-]*", rest))
-    if name != "test":  # its arguments are pytest's
-        assert asked <= known, f"{where}: `leadflow {name}{rest}`"
+    unknown = set(re.findall(r"--[a-z][a-z-]*", rest)) - known - {"--help"}
+    return f"unknown: {', '.join(sorted(unknown))}" if unknown and name != "test" else ""  # its arguments are pytest's
+
+
+def test_documented_calls_exist() -> None:
+    calls = called()
+    assert len({where for where, _, _ in calls}) > 5
+    assert [
+        f"{where}: leadflow {name}{rest}: {said}" for where, name, rest in calls if (said := wrong_with(name, rest))
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "rest", "said"),
+    [
+        ("fly", " --help", "there is no such command"),
+        ("plan", " burn x.yaml", "there is no such command in the group"),
+        ("up", " --plan x.yaml --fast", "unknown: --fast"),
+        ("test", " --durations=3", ""),
+        ("plan", " apply x.yaml --yes", ""),
+    ],
+)
+def test_a_call_that_does_not_exist_would_be_seen(name: str, rest: str, said: str) -> None:
+    assert wrong_with(name, rest) == said
 
 
 def test_version_is_printed() -> None:

@@ -155,6 +155,7 @@ def links() -> list[tuple[str, str]]:
     return [(document, target) for document, target in found if "://" not in target]
 
 
-@pytest.mark.parametrize(("document", "target"), links())
-def test_links_lead_somewhere(document: str, target: str) -> None:
-    assert (ROOT / document).parent.joinpath(target).exists()
+def test_links_lead_somewhere() -> None:
+    found = links()
+    assert len(found) > 20
+    assert [link for link in found if not (ROOT / link[0]).parent.joinpath(link[1]).exists()] == []

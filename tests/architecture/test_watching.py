@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from itertools import combinations
 
-import pytest
-
 from console.audit.metrics import AUDIT_CATALOGUE, FINDINGS, LAG
 from schemas.errors import Poison
 from streams.dead_letters import reason_of
@@ -18,7 +16,6 @@ from tests.support.watching import (
     GRAFANA,
     MADE_BY_PROMETHEUS,
     PROMETHEUS,
-    Panel,
     dashboard,
     exported,
     names_in,
@@ -37,25 +34,26 @@ MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
 GROUPING = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)")
 
 
-@pytest.mark.parametrize(("where", "expr"), EXPRESSIONS, ids=lambda part: str(part)[:40])
-def test_every_metric_is_one_that_workers_export(where: str, expr: str) -> None:
-    names = names_in(expr)
-    assert names, where
-    assert names <= {*exported(), *MADE_BY_PROMETHEUS}
+def test_every_metric_is_one_that_workers_export() -> None:
+    known = {*exported(), *MADE_BY_PROMETHEUS}
+    for where, expr in EXPRESSIONS:
+        names = names_in(expr)
+        assert names, where
+        assert names <= known, where
 
 
-@pytest.mark.parametrize(("where", "expr"), EXPRESSIONS, ids=lambda part: str(part)[:40])
-def test_every_label_and_its_value_exist(where: str, expr: str) -> None:
-    bases = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in names_in(expr)}
+def test_every_label_and_its_value_exist() -> None:
     specs = (*CATALOGUE, *AUDIT_CATALOGUE)
-    known = {label for spec in specs if spec.name in bases for label in spec.labels} | LABELS_OF_PROMETHEUS
-    for label, operator, value in MATCHER.findall(expr):
-        assert label in known, where
-        if label in LABEL_VALUES:
-            wanted = value.split("|") if "~" in operator else [value]
-            assert set(wanted) <= LABEL_VALUES[label], where
-    for labels in GROUPING.findall(expr):
-        assert {label.strip() for label in labels.split(",")} <= known, where
+    for where, expr in EXPRESSIONS:
+        bases = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in names_in(expr)}
+        known = {label for spec in specs if spec.name in bases for label in spec.labels} | LABELS_OF_PROMETHEUS
+        for label, operator, value in MATCHER.findall(expr):
+            assert label in known, where
+            if label in LABEL_VALUES:
+                wanted = value.split("|") if "~" in operator else [value]
+                assert set(wanted) <= LABEL_VALUES[label], where
+        for labels in GROUPING.findall(expr):
+            assert {label.strip() for label in labels.split(",")} <= known, where
 
 
 def test_a_guard_that_sees_nothing_would_be_seen() -> None:
@@ -109,14 +107,14 @@ def test_panels_lie_on_the_grid_and_none_on_another() -> None:
         assert beside or above, f"{first} lies on {second}"
 
 
-@pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel.title)
-def test_every_query_of_a_panel_asks_the_provisioned_source(panel: Panel) -> None:
+def test_every_query_of_a_panel_asks_the_provisioned_source() -> None:
     (source,) = yaml(GRAFANA / "provisioning" / "datasources" / "prometheus.yml")["datasources"]
-    assert panel.raw["datasource"] == {"type": source["type"], "uid": source["uid"]}
-    references = [target["refId"] for target in panel.raw["targets"]]
-    assert len(set(references)) == len(references)
-    assert all(target["datasource"]["uid"] == source["uid"] for target in panel.raw["targets"])
-    assert all(target["legendFormat"] for target in panel.raw["targets"])
+    for panel in panels():
+        assert panel.raw["datasource"] == {"type": source["type"], "uid": source["uid"]}, panel.title
+        references = [target["refId"] for target in panel.raw["targets"]]
+        assert len(set(references)) == len(references), panel.title
+        assert all(target["datasource"]["uid"] == source["uid"] for target in panel.raw["targets"]), panel.title
+        assert all(target["legendFormat"] for target in panel.raw["targets"]), panel.title
 
 
 # --- the compose file --------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def follow(
     return found, monitor.watched()
 
 
-#: What was there before, of the 1,300 records.
+#: What was there before, of some 1,100 records.
 SPLIT = 450
 
 

@@ -23,6 +23,7 @@ def test_a_sale_beside_its_lead_and_offer_is_what_the_codec_reads() -> None:
     assert any(sale.trace for _, sale in sales)
     for message, sale in sales:
         assert openings.sold(message.value or b"") == sale
+    for message, sale in sales[::10]:
         assert Openings(CODEC).sold(message.value or b"") == sale
 
 

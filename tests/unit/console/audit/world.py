@@ -266,7 +266,7 @@ class World:
         return sorted(found, key=lambda message: message.timestamp_ms)
 
 
-def lived(seed: int, faults: Faults | None = None, leads: int = 30) -> World:
+def lived(seed: int, faults: Faults | None = None, leads: int = 24) -> World:
     """Return a world in which all of it has happened, before a midnight and after it, and every lead has ended."""
     world = World(seed, faults or Faults())
     world.apply(market(*SELLERS, rights=2))
