@@ -20,7 +20,7 @@ COMMANDS: dict[str, str] = {
     "test": "Pass the project's tests",
     "up": "Run everything on this machine and stay up",
     "down": "Stop what `up` runs",
-    "status": "Show parts, workers, readiness and pauses",
+    "status": "Show parts, workers, readiness, pauses, and what waits",
     "settings": "Print all settings and where each comes from",
     "topics": "Create, check or list the topics",
     "worker": "Run one worker",

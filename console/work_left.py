@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import NamedTuple
+
 from console.reading import Reader
 from schemas.topics import source_topics
+from streams.stage import TopicPartition
+
+COUNTED_MAX = 20_000
+"""Offsets that are read to be counted exactly; of more than that, their number must do."""
+
+
+class Waiting(NamedTuple):
+    """Records that wait for the workers, by topic. Where they are many, marks of transactions count too: not `exact`."""
+
+    topics: Counter[str]
+    exact: bool
 
 
 def left(reader: Reader, group: str) -> int:
@@ -13,11 +27,28 @@ def left(reader: Reader, group: str) -> int:
     written in between either, and nothing is on its way. Marks of transactions take offsets too, so what looks open
     is read.
     """
+    return sum(1 for _ in reader.read(_open(reader, group)))
+
+
+def waiting(reader: Reader, group: str) -> Waiting:
+    """Return how many records wait, by topic, without reading a long queue."""
+    ranges = _open(reader, group)
+    topics: Counter[str] = Counter()
+    exact = sum(end - start for start, end in ranges.values()) <= COUNTED_MAX
+    if exact:
+        topics.update(message.topic for message in reader.read(ranges))
+    else:
+        for at, (start, end) in ranges.items():
+            topics[at.topic] += end - start
+    return Waiting(+topics, exact)
+
+
+def _open(reader: Reader, group: str) -> dict[TopicPartition, tuple[int, int]]:
+    """Return from where to where each source partition is still to be worked off."""
     partitions = reader.partitions(*(spec.name for spec in source_topics()))
     done = reader.committed(group, partitions)
     bounds = reader.bounds(partitions)
-    ranges = {at: (_from(done[at], bounds[at].start), bounds[at].end) for at in partitions}
-    return sum(1 for _ in reader.read(ranges))
+    return {at: (_from(done[at], bounds[at].start), bounds[at].end) for at in partitions}
 
 
 def _from(done: int | None, start: int) -> int:

@@ -1,4 +1,4 @@
-"""`leadflow status`: parts, workers, readiness with reasons, plan and pauses, in 80 columns."""
+"""`leadflow status`: parts, workers, readiness with reasons, plan, pauses, what waits, in 80 columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from console.cluster.state import ClusterState, PartState, read_state
 from console.cluster.worker_process import Readiness, ask_readiness
 from console.commands.up import DEFAULT_DATA
 from console.reach import Reach
-from console.screen import age, screen, table, utc
+from console.screen import age, count, screen, table, utc
+from console.work_left import Waiting, waiting
 from schemas.errors import LeadflowError
 from schemas.reasons import PAUSED
 from schemas.records import BuyerStatus, Pause, Record
@@ -36,7 +37,7 @@ EXIT_NOT_WELL = 1
     help="Folder of the cluster.",
 )
 def command(data: Path) -> int:
-    """Show what runs, what is ready and why not, the plan in force and what is paused.
+    """Show what runs, what is ready and why not, the plan in force, what is paused, and how many records wait.
 
     Exits with 1 when something that should run does not, or a worker is not ready.
     """
@@ -103,7 +104,7 @@ def _reasons(part: PartState, answer: Readiness | None) -> Iterator[str]:
 
 
 def _plan_and_pauses(data: Path) -> Iterator[str]:
-    """Read the plan's version and all pauses from the topics; say so when they cannot be read."""
+    """Read the plan's version, all pauses and what waits from the topics; say so when they cannot be read."""
     try:
         way = Reach(load_settings({**os.environ, "LEADFLOW_DATA": str(data)}))
         plan = way.newest_plan()
@@ -113,8 +114,18 @@ def _plan_and_pauses(data: Path) -> Iterator[str]:
             else ("no plan yet; `leadflow plan apply PATH`")
         )
         yield from list(_pauses(way)) or ["nothing is paused"]
+        yield waiting_in_words(waiting(way.reader, way.group))
     except LeadflowError as problem:
-        yield f"plan and pauses are not known: {problem}"
+        yield f"plan, pauses and what waits are not known: {problem}"
+
+
+def waiting_in_words(now: Waiting) -> str:
+    """Return what waits, by topic, the longest queue first."""
+    if not now.topics:
+        return "nothing waits: all that came in is worked off"
+    number = f"{'' if now.exact else 'about '}{count(now.topics.total(), 'record')}"
+    verb = "waits" if now.topics.total() == 1 else "wait"
+    return f"{number} {verb}: " + ", ".join(f"{topic} {records:,}" for topic, records in now.topics.most_common())
 
 
 def _pauses(way: Reach) -> Iterator[str]:

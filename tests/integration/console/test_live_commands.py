@@ -181,6 +181,11 @@ def test_buyers_show_what_is_used_and_left_and_what_nobody_has_read(live: Live) 
     assert "did you mean sunco" in words(run("buyer", "show", "sunc"))
 
 
+def test_status_says_that_nothing_is_paused_and_nothing_waits(live: Live) -> None:
+    shown = words(ok("status", "--data", str(live.cluster.folder)))
+    assert "nothing is paused nothing waits: all that came in is worked off" in shown
+
+
 def test_a_pause_is_in_force_within_seconds_and_shown(live: Live) -> None:
     ok("pause", "buyer", "cascadia")
     for _ in islice(live.way.reader.follow({}), 60):

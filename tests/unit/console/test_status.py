@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -15,6 +16,8 @@ from click.testing import CliRunner
 from console.cluster.processes import identify
 from console.cluster.state import ClusterState, PartState, write_state
 from console.commands import down, status
+from console.commands.status import waiting_in_words
+from console.work_left import Waiting
 
 REASONS = ["dedup rests: no plan applied yet"]
 
@@ -95,3 +98,18 @@ def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
     write_state(tmp_path, make_state().stopped())
     result = CliRunner().invoke(down.command, ["--data", str(tmp_path)])
     assert result.output == f"nothing runs in {tmp_path}\n"
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (Waiting(Counter(), True), "nothing waits: all that came in is worked off"),
+        (Waiting(Counter({"leads.unique": 1}), True), "1 record waits: leads.unique 1"),
+        (
+            Waiting(Counter({"leads.unique": 7, "leads.received": 40_000}), False),
+            "about 40,007 records wait: leads.received 40,000, leads.unique 7",
+        ),
+    ],
+)
+def test_it_is_said_by_topic_the_longest_queue_first(now: Waiting, words: str) -> None:
+    assert waiting_in_words(now) == words
