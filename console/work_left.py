@@ -14,7 +14,7 @@ COUNTED_MAX = 20_000
 
 
 class Waiting(NamedTuple):
-    """Records that wait for the workers, by topic. Where they are many, marks of transactions count too: not `exact`."""
+    """Records that wait for the workers, by topic. Many are not counted `exact`: transactions' marks count too."""
 
     topics: Counter[str]
     exact: bool
