@@ -10,10 +10,11 @@ from console.audit.cases import Case, Flow, Origin
 from console.audit.findings import Finding, Place, Rule
 from console.audit.intake import person_keys
 from console.audit.judging import Law, judge, judge_again, judge_as_it_is, settled
-from console.audit.memory import Times, digest
+from console.audit.memory import Sightings, Times, digest
 from console.audit.opening import Opened
 from console.audit.scope import Scope
 from console.audit.verdict import Figures
+from schemas.errors import Poison
 from streams.stage import Message
 
 HOUR_MS: Final = 3_600_000
@@ -49,7 +50,8 @@ class Docket:
         self._cases: dict[str, Case] = {}
         #: Leads that were overdue and are reported; they may still come to their end.
         self._told: set[str] = set()
-        self._ended, self._persons, self._rejected, self._outside = Times(), Times(), Times(), Times()
+        self._ended, self._rejected, self._outside = Times(), Times(), Times()
+        self._persons = Sightings()
 
     def __len__(self) -> int:
         return len(self._cases)
@@ -125,17 +127,33 @@ class Docket:
         if case is None or not (case.closed is not None or case.again):
             return
         if case.again and (case.rights or case.delivered or case.closed):
-            self.found += judge_again(case)
+            self._find(case, judge_again(case))
             self._drop(case)
             return
-        if not settled(case, self._law):
+        if not self._settled(case):
             return
         if case.lead_id in self._told:
             self._told.discard(case.lead_id)
         else:
-            self.found += judge(case, self._law)
+            self._find(case, judge(case, self._law))
             self._add_up(case)
         self._drop(case)
+
+    def _settled(self, case: Case) -> bool:
+        try:
+            return settled(case, self._law)
+        except Poison:  # found when it is judged as it is
+            return False
+
+    def _find(self, case: Case, findings: Iterable[Finding]) -> None:
+        """Keep what is found of a lead. A route is read as far as it is asked for: only now may it be unreadable."""
+        try:
+            self.found.extend(findings)
+        except Poison:
+            subject = f"a route of lead {case.lead_id}"
+            self.found.append(
+                Finding(Rule.UNREADABLE, case.place, subject, "one that can be read", "bytes that are none")
+            )
 
     def _drop(self, case: Case) -> None:
         del self._cases[case.lead_id]
@@ -177,7 +195,7 @@ class Docket:
             return  # only dead letters: of a lead that is not judged, or of a record that names none
         origins: Iterable[Origin] = case.flows or _origins_of(case)
         rejected = any(self._rejected.get(digest(*map(str, origin))) for origin in origins)
-        self.found += judge_as_it_is(case, self._law, rejected)
+        self._find(case, judge_as_it_is(case, self._law, rejected))
         self._add_up(case)
 
     def _add_up(self, case: Case) -> None:
@@ -210,9 +228,8 @@ class Docket:
         if campaign is None:
             return
         for likeness, parts in person_keys(campaign, flow.values):
-            before = self._persons.latest(digest(*parts), slip.received_at)
-            apart = abs(before - slip.received_at)
-            if before and apart < likeness.within_ms:
+            apart = self._persons.nearest(digest(*parts), slip.received_at, likeness.within_ms)
+            if apart is not None:
                 subject = f"lead {slip.lead_id} and another one with the same {likeness.label}"
                 at, expected = flow.unique or case.place, f"{likeness.within_ms} ms apart, or one of them rejected"
                 self.found.append(Finding(Rule.DUPLICATE_SOLD, at, subject, expected, f"both unique, {apart} ms apart"))

@@ -40,18 +40,11 @@ class Times:
         """Remember a time, in the place of an earlier one."""
         slot = self._slot(key)
         if not self._keys[slot]:
-            slot = self._take(key, slot)
-        self._times[slot] = max(1, time_ms)
-
-    def latest(self, key: int, time_ms: int) -> int:
-        """Remember the later one of a time and the one that is known; return the one that was known, 0 for none."""
-        slot = self._slot(key)
-        if not self._keys[slot]:
-            slot = self._take(key, slot)
-        before = self._times[slot]
-        if time_ms > before:
-            self._times[slot] = time_ms
-        return before
+            if 3 * self._size >= 2 * len(self._keys):
+                self._rebuild(0, 2 * len(self._keys))
+                slot = self._slot(key)
+            self._size += 1
+        self._keys[slot], self._times[slot] = key, max(1, time_ms)
 
     def forget(self, before_ms: int) -> None:
         """Drop what is older than a time; costs a walk over all, so once a while."""
@@ -62,15 +55,6 @@ class Times:
         slot = key & mask
         while keys[slot] and keys[slot] != key:
             slot = (slot + 1) & mask
-        return slot
-
-    def _take(self, key: int, slot: int) -> int:
-        """Put a new key where its slot is, in larger arrays if these are full; return its slot."""
-        if 3 * self._size >= 2 * len(self._keys):
-            self._rebuild(0, 2 * len(self._keys))
-            slot = self._slot(key)
-        self._size += 1
-        self._keys[slot] = key
         return slot
 
     def _rebuild(self, before_ms: int, slots: int) -> None:
@@ -85,3 +69,32 @@ class Times:
 
     def _room(self, slots: int) -> None:
         self._keys, self._times, self._mask = array("Q", bytes(8 * slots)), array("Q", bytes(8 * slots)), slots - 1
+
+
+class Sightings(Times):
+    """When who was seen, so that two times within a window are found in whatever order they come.
+
+    Of who was seen again there is, besides the time of the last sighting, one for each stretch as long as the window.
+    """
+
+    def nearest(self, key: int, time_ms: int, within_ms: int) -> int | None:
+        """Remember that a digest was seen; return how far off another time is that is nearer than the window.
+
+        Times in one stretch are nearer to each other than its length, and no others but those of the two beside it can
+        be. Of two in one stretch the later word is kept: they were told.
+        """
+        last = self.get(key)
+        self.put(key, time_ms)
+        if not last:
+            return None
+        self.put(_beside(key, last // within_ms), last)
+        stretch = time_ms // within_ms
+        near = [self.get(_beside(key, place)) for place in (stretch - 1, stretch, stretch + 1)]
+        self.put(_beside(key, stretch), time_ms)
+        apart = min((abs(each - time_ms) for each in near if each), default=within_ms)
+        return apart if apart < within_ms else None
+
+
+def _beside(key: int, number: int) -> int:
+    """Return another digest for a number from -1 on, by an odd factor (of the golden ratio) that spreads them out."""
+    return (key + (number + 2) * 0x9E3779B97F4A7C15) & _64_BITS or 1

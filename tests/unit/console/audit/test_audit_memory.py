@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
-from console.audit.memory import Times, digest
+from console.audit.memory import Sightings, Times, digest
 from tests.support.chance import draws
 
 
@@ -49,7 +50,16 @@ def test_a_digest_tells_parts_apart() -> None:
     assert digest("a") == digest("a") > 0
 
 
-def test_of_two_times_the_later_one_is_remembered_and_the_one_before_is_told() -> None:
-    times = Times()
-    assert [times.latest(7, at) for at in (30, 20, 40, 10)] == [0, 30, 30, 40]
-    assert (times.get(7), len(times)) == (40, 1)
+def test_two_times_within_a_window_are_seen_in_every_order() -> None:
+    for seed, draw in draws(300):
+        times, within = draw.sample(range(1, 400), draw.randint(1, 8)), draw.randint(1, 80)
+        near = min((abs(a - b) for a, b in itertools.combinations(times, 2)), default=within)
+        seen = Sightings()
+        found = [apart for at in times if (apart := seen.nearest(7, at, within)) is not None]
+        assert bool(found) == (near < within), f"seed {seed}"
+        assert all(apart < within for apart in found), f"seed {seed}"
+
+
+def test_the_times_of_others_are_not_near() -> None:
+    seen = Sightings()
+    assert [seen.nearest(key, 1_000, 60) for key in (7, 8, 7)] == [None, None, 0]

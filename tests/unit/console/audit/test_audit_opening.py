@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from console.audit.findings import Rule
 from console.audit.history import History, replace
 from console.audit.opening import Openings
 from schemas.errors import Undecodable
 from schemas.records import LeadSold, LeadUnique, Offer
 from schemas.topics import OFFERS, SOLD, UNIQUE
-from tests.unit.console.audit.judged import CODEC
+from tests.unit.console.audit.judged import CODEC, judged
 from tests.unit.console.audit.world import clean
 
 
@@ -52,3 +53,20 @@ def opened() -> tuple[Openings, LeadSold, bytes]:
             if getattr(record, "slip").lead_id == sale.lead_id:  # noqa: B009 - both kinds have one
                 (openings.unique if topic == UNIQUE else openings.offer)(carrier.value or b"")
     return openings, sale, message.value or b""
+
+
+def test_a_route_that_breaks_off_is_a_finding_and_not_the_end_of_the_audit() -> None:
+    """The rest of a route is looked at only where a sale is to nobody who is asked."""
+    history = History(clean(), CODEC)
+    message, offer = history.first(OFFERS, Offer, lambda each: len(each.route) > 1 and not each.trace)
+    named = offer.route[1].contract_id.encode()
+    broken = message._replace(value=(message.value or b"").replace(named, b"\xff" * len(named)))
+    history.messages[history.messages.index(message)] = broken
+    assert judged(history.messages).findings == ()
+    at, sale = history.first(
+        SOLD, LeadSold, lambda each: (each.lead_id, each.index) == (offer.slip.lead_id, offer.right.index)
+    )
+    _, other = history.first(SOLD, LeadSold, lambda each: each.buyer_id != sale.buyer_id)
+    history.change(at, replace(sale, buyer_id=other.buyer_id, contract_id=other.contract_id))
+    rules = {finding.rule for finding in judged(history.messages).findings}
+    assert {Rule.UNREADABLE, Rule.PHANTOM} <= rules
