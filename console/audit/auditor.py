@@ -29,6 +29,7 @@ from console.audit.pauses import Pauses
 from console.audit.reckoning import Reckoning
 from console.audit.scope import BUYERS, DEAD, LEADS, Scope, audited
 from console.audit.slack import USUAL, Slack
+from console.audit.unread import Unread
 from console.audit.verdict import Figures, Verdict
 from schemas.codec import Codec
 from schemas.errors import Poison
@@ -90,10 +91,7 @@ class Auditor:
         self._docket = Docket(self._law, self.figures, scope, horizon_ms, self._openings.forget)
         self._origins = Origins()
         self._reckoning = Reckoning(self._law, self._docket.found)
-        #: Records that cannot be read and have no dead letter yet, with their broker time.
-        self._unread: dict[Place, int] = {}
-        #: Dead letters whose record was not read, or could be read.
-        self._set_aside: set[Place] = set()
+        self._unread = Unread()
         self._kept: list[Finding] = []
         self._cleaned_ms = 0
         self._handlers: dict[str, Callable[[Message], None]] = {
@@ -142,7 +140,7 @@ class Auditor:
         before_ms = now_ms - overdue_ms
         self._docket.found += self._origins.overdue(before_ms)
         self._docket.overdue(before_ms)
-        self._tell_unread(before_ms)
+        self._docket.found += self._unread.overdue(before_ms)
         if now_ms - self._cleaned_ms > HOUR_MS:
             self._cleaned_ms = now_ms
             self._docket.forget(now_ms - self._horizon_ms)
@@ -155,7 +153,7 @@ class Auditor:
         figures.peak_open = max(figures.peak_open, self.open_leads)
         docket.found += self._origins.overdue(None)
         docket.close()
-        self._tell_unread(None)
+        docket.found += self._unread.overdue(None)
         fills = self._reckoning.end(self._since_ms)
         self._drain()
         figures.open = self.open_leads
@@ -168,9 +166,6 @@ class Auditor:
         handler = self._dead if topic.endswith(DEAD) else self._delivered
         self._handlers[topic] = handler
         return handler
-
-    def _find(self, rule: Rule, at: Place, subject: str, expected: str, found: str) -> None:
-        self._docket.found.append(Finding(rule, at, subject, expected, found))
 
     def _drain(self) -> tuple[Finding, ...]:
         new = tuple(self._docket.found)
@@ -373,27 +368,28 @@ class Auditor:
 
     def _dead(self, message: Message) -> None:
         letter = self._codec.decode_as(message.value or b"", DeadLetter)
-        if letter.reason == RETRIED:
-            return
-        at = Place(letter.topic, letter.partition, letter.offset)
-        if self._unread.pop(at, None) is None:
-            self._set_aside.add(at)
-        if letter.topic == RECEIVED:
-            if self._docket.judged((letter.partition, letter.offset)):
-                self._end((letter.partition, letter.offset), End(place_of(message), message.timestamp_ms))
-        elif letter.topic not in (OFFERS, REROUTES) and letter.key:
-            dead = self._docket.case(letter.key.decode(errors="replace"), message).dead
-            dead[letter.topic] = dead.get(letter.topic, 0) + 1
+        sent_back = letter.reason == RETRIED
+        if not sent_back:
+            self._letter(letter, message)
+        if letter.topic not in (RECEIVED, OFFERS, REROUTES) and letter.key:
+            case = self._docket.case(letter.key.decode(errors="replace"), message)
+            letters = case.sent_back if sent_back else case.dead
+            letters[letter.topic] = letters.get(letter.topic, 0) + 1
+            if sent_back:
+                case.since_ms = message.timestamp_ms
+            self._docket.settle(case)
+
+    def _letter(self, letter: DeadLetter, message: Message) -> None:
+        """Take a record for set aside, which is an end of one that was received."""
+        origin = (letter.partition, letter.offset)
+        self._unread.set_aside(Place(letter.topic, *origin))
+        if letter.topic == RECEIVED and self._docket.judged(origin):
+            self._end(origin, End(place_of(message), message.timestamp_ms))
 
     def _unreadable(self, message: Message) -> None:
         """Note a record that cannot be read: somebody must have set it aside, or ended its right by its last will."""
         will = dict(message.headers or ()).get("right")
         if message.topic in (OFFERS, REROUTES) and will:
             self._docket.case(will.decode(errors="replace").partition(" ")[0], message).unreadable = True
-        elif place_of(message) not in self._set_aside:
-            self._unread[place_of(message)] = message.timestamp_ms
-
-    def _tell_unread(self, before_ms: int | None) -> None:
-        for at in [at for at, since in self._unread.items() if before_ms is None or since < before_ms]:
-            del self._unread[at]
-            self._find(Rule.UNREADABLE, at, "a record", "one that can be read, or its dead letter", "neither")
+        else:
+            self._unread.meet(place_of(message), message.timestamp_ms)

@@ -5,6 +5,7 @@ A case is put together from records in any order; nothing here judges. It is dro
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -191,9 +192,10 @@ class RightCase:
 class Case:
     """All about one lead. `key`: the digest of its id; `again`: a lead of this id has ended before.
 
-    `since_ms`: the broker's time of its first record.
+    `since_ms`: the broker's time of its first record, or of when it was sent back.
 
-    `dead` counts dead letters about it by topic. `misfits` are records whose lead is not the lead of the others.
+    `dead` counts dead letters about it by topic, `sent_back` those of them that were sent back. `misfits` are records
+    whose lead is not the lead of the others.
     """
 
     __slots__ = (
@@ -207,6 +209,7 @@ class Case:
         "lead_id",
         "misfits",
         "rights",
+        "sent_back",
         "since_ms",
         "unreadable",
     )
@@ -223,6 +226,7 @@ class Case:
         self.extras: list[Extra] = []
         self.misfits: list[Place] = []
         self.dead: dict[str, int] = {}
+        self.sent_back: dict[str, int] = {}
         self.unreadable = False
 
     def flow(self, origin: Origin) -> Flow:
@@ -238,6 +242,18 @@ class Case:
         if found is None:
             found = self.rights[key] = RightCase()
         return found
+
+    @property
+    def set_aside(self) -> set[str]:
+        """The topics of dead letters about it that nobody has sent back."""
+        return {topic for topic, letters in self.dead.items() if letters > self.sent_back.get(topic, 0)}
+
+    @property
+    def said_again(self) -> bool:
+        """Whether each record that was set aside was sent back, and nothing else is said again; most have neither."""
+        if not (self.dead or self.extras):
+            return True
+        return self.dead == self.sent_back == dict(Counter(extra.at.topic for extra in self.extras))
 
     @property
     def routed(self) -> Flow | None:

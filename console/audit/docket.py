@@ -48,8 +48,8 @@ class Docket:
         self._horizon_ms = horizon_ms
         self._forget_head = forget_head
         self._cases: dict[str, Case] = {}
-        #: Leads that were overdue and are reported; they may still come to their end.
-        self._told: set[str] = set()
+        #: What was told of leads that were overdue; they stay open, for they may still come to their end.
+        self._told: dict[str, frozenset[Finding]] = {}
         self._ended, self._rejected, self._outside = Times(), Times(), Times()
         self._persons = Sightings()
 
@@ -132,11 +132,8 @@ class Docket:
             return
         if not self._settled(case):
             return
-        if case.lead_id in self._told:
-            self._told.discard(case.lead_id)
-        else:
-            self._find(case, judge(case, self._law))
-            self._add_up(case)
+        self._find(case, judge(case, self._law))
+        self._add_up(case)
         self._drop(case)
 
     def _settled(self, case: Case) -> bool:
@@ -146,9 +143,13 @@ class Docket:
             return False
 
     def _find(self, case: Case, findings: Iterable[Finding]) -> None:
-        """Keep what is found of a lead. A route is read as far as it is asked for: only now may it be unreadable."""
+        """Keep what is found of a lead and was not told before.
+
+        A route is read as far as it is asked for: only now may it be unreadable.
+        """
+        told = self._told.get(case.lead_id, ())
         try:
-            self.found.extend(findings)
+            self.found.extend(each for each in findings if each not in told)
         except Poison:
             subject = f"a route of lead {case.lead_id}"
             self.found.append(
@@ -157,6 +158,7 @@ class Docket:
 
     def _drop(self, case: Case) -> None:
         del self._cases[case.lead_id]
+        self._told.pop(case.lead_id, None)
         self._forget_head(case.lead_id)
 
     def of_flow(self, flow: Flow) -> Case | None:
@@ -168,11 +170,13 @@ class Docket:
         for case in [case for case in self._cases.values() if case.since_ms < before_ms]:
             if case.lead_id in self._told:
                 continue
+            before = len(self.found)
             self._report(case)
             if case.again or not case.flows:
+                self._add_up(case)
                 self._drop(case)
-            elif not case.dead:
-                self._told.add(case.lead_id)
+            elif not case.set_aside:
+                self._told[case.lead_id] = frozenset(self.found[before:])
         self.found += self._law.convict(before_ms)
 
     def close(self) -> None:
@@ -180,12 +184,14 @@ class Docket:
         for case in list(self._cases.values()):
             self.settle(case)
         for case in self._cases.values():
-            if case.lead_id not in self._told:
-                self._report(case)
+            self._report(case)
+            self._add_up(case)
         self.found += self._law.convict(None)
 
     def forget(self, before_ms: int) -> None:
-        """Drop what is known of leads that ended before a time."""
+        """Drop what is known of leads that ended before a time, or were told of and have not."""
+        for case in [case for case in self._cases.values() if case.since_ms < before_ms]:
+            self._drop(case)
         for memory in (self._ended, self._persons, self._rejected, self._outside):
             memory.forget(before_ms)
 
@@ -196,7 +202,6 @@ class Docket:
         origins: Iterable[Origin] = case.flows or _origins_of(case)
         rejected = any(self._rejected.get(digest(*map(str, origin))) for origin in origins)
         self._find(case, judge_as_it_is(case, self._law, rejected))
-        self._add_up(case)
 
     def _add_up(self, case: Case) -> None:
         """Put the lead into the figures, and remember it."""

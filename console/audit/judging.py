@@ -97,7 +97,7 @@ class Law:
 def settled(case: Case, law: Law) -> bool:
     """Whether every record of the lead is there, and none too many: it may be judged and dropped."""
     flows = case.flows.values()
-    if case.extras or case.dead or case.unreadable or case.misfits or not flows:
+    if case.unreadable or case.misfits or not flows or not case.said_again:
         return False
     repeats = 0
     for flow in flows:
@@ -237,7 +237,7 @@ def _gaps(case: Case, rejected: bool) -> Iterator[Finding]:
     if repeats != len(case.flows) - 1 and not case.dead:
         found = f"{len(case.flows)} unique records, {repeats} of them repeats"
         yield Finding(Rule.ENDED_TWICE, case.place, subject, "all but one to be repeats", found)
-    if any(topic in case.dead for topic in _STOPS):
+    if _STOPS & case.set_aside:
         return
     for flow in case.flows.values():
         if flow.scored is None and flow.unique is not None:
