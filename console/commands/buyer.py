@@ -10,7 +10,7 @@ from console.reach import Reach, reach
 from console.screen import WIDTH, age, local, money, near, screen, table, utc
 from console.standing import Standing, Unread, Use, standings
 
-CAP_COLUMN_MIN = 14
+ID_COLUMN, CAP_COLUMN_MIN = 16, 13
 
 
 @click.group()
@@ -23,17 +23,18 @@ def list_() -> None:
     """List all buyers of the plan: bought today, caps with the least room, whether open, unread records."""
     way, console = reach(), screen()
     plan = way.plan()
-    listed = table("buyer", "today", "spent", "closest cap", "now", "unread", right=[1, 2, 5])
+    listed = table("buyer", "today", f"spent {plan.currency}", "closest cap", "now", "unread", right=[1, 2, 5])
+    listed.columns[0].max_width = ID_COLUMN
     listed.columns[3].min_width = CAP_COLUMN_MIN
-    for column in (listed.columns[0], listed.columns[4]):
-        column.no_wrap = console.width >= WIDTH  # ids and reasons are words to search for
+    for column in (listed.columns[2], listed.columns[4]):
+        column.no_wrap = console.width >= WIDTH  # a reason is a word to search for
     now = way.clock.now_ms()
     for standing in standings(way, plan.buyer_ids):
         leads, spent = standing.sold_today(now)
         listed.add_row(
             standing.buyer_id,
             f"{leads:,}",
-            money(spent, plan.currency),
+            money(spent, plan.currency).removesuffix(f" {plan.currency}"),
             Text(_closest(standing.uses(now), plan.currency)),
             Text(_state(standing, now)),
             _unread_in_short(standing.unread),
@@ -67,7 +68,7 @@ def show_caps(console: Console, uses: list[Use], currency: str, zone: str) -> No
     if not uses:
         console.print("no caps")
         return
-    caps = table("cap of", "", "used", "left", "of", "new window", right=[2, 3, 4])
+    caps = table("cap of", "", "used", "left", "limit", "window ends", right=[2, 3, 4])
     for use in uses:
         cap = use.cap
         numbers = [_amount(cap.measure, value, currency) for value in (use.used, use.left, cap.limit)]

@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping
 
 import click
+from rich.text import Text
 
 from config.settings import Settings, load_settings
-from console.screen import screen, table
+from console.reach import Reach
+from console.screen import count, hanging, screen, table
 from console.topics import create_topics, differences, sizes, topic_admin
 from schemas.topics import DAY_MS, TopicSpec, catalogue
 
@@ -35,11 +37,12 @@ def create(lead_partitions: int | None, buyer_partitions: int | None, mend: bool
     made = create_topics(settings)
     for name in made:
         click.echo(f"made {settings.prefix}{name}")
-    click.echo(f"{len(made)} topics made, {len(catalogue()) - len(made)} were there")
+    click.echo(f"{count(len(made), 'topic')} made, {len(catalogue()) - len(made)} there before")
     if mend:
         wrong = differences(settings)
         topic_admin(settings).mend(wrong)
-        click.echo(f"{sum(bool(one.setting) and one.setting != 'partitions' for one in wrong)} settings mended")
+        mended = sum(bool(one.setting) and one.setting != "partitions" for one in wrong)
+        click.echo(f"{count(mended, 'setting')} mended")
     if lead_partitions or buyer_partitions:
         click.echo("set the same counts for every worker: LEADFLOW_LEAD_PARTITIONS, LEADFLOW_BUYER_PARTITIONS")
 
@@ -50,7 +53,7 @@ def check() -> int:
     found = differences(_settings({}))
     for one in found:
         click.echo(str(one))
-    click.echo(f"{len(found)} differences" if found else "all topics are as the catalogue says")
+    click.echo(count(len(found), "difference") if found else "all topics are as the catalogue says")
     return 1 if found else 0
 
 
@@ -67,7 +70,8 @@ def list_() -> None:
     for spec in catalogue():
         names = ", ".join(record.__name__ for record in spec.records)
         person = " Carries a person." if spec.personal else ""
-        console.print(f"\n[bold]{spec.name}[/bold] ({names})\n  {spec.doc}{person}")
+        console.print(f"\n[bold]{spec.name}[/bold] ({names})")
+        hanging(console, "  ", Text(f"{spec.doc}{person}"))
     console.print("\n[bold]buyers.<buyer_id>.leads[/bold] (BuyerLead)\n  Made for each buyer when a plan is applied.")
 
 
@@ -80,4 +84,5 @@ def _kept(spec: TopicSpec, settings: Settings) -> str:
 def _settings(given: Mapping[str, str]) -> Settings:
     settings = load_settings({**os.environ, **given})
     settings.need("kafka")
+    Reach(settings).reader.topics()  # when Kafka does not answer, this says where it was looked for
     return settings

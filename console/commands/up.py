@@ -15,7 +15,7 @@ from console.cluster.cluster import Cluster
 from console.cluster.problems import ClusterProblem, StartFailed
 from console.cluster.stop_signals import interrupted_by_signals
 from console.reach import reach
-from console.screen import fetching_kafka
+from console.screen import count, fetching_kafka
 from console.topics import create_topics
 
 DEFAULT_DATA = ".leadflow"
@@ -57,16 +57,18 @@ def _bring_up(cluster: Cluster, settings: Settings, workers: int, plan: Path | N
     cluster.start_parts()
     environ = cluster.environment()
     made = create_topics(load_settings(environ))
-    click.echo(f"{len(made)} topics made" if made else "all topics are there")
+    click.echo(f"{count(len(made), 'topic')} made" if made else "all topics are there")
     if plan:
         _apply(plan, environ)
-    click.echo(f"starting {workers} worker{'s' if workers > 1 else ''}")
+    click.echo(f"starting {count(workers, 'worker')}")
     cluster.start_workers(workers)
     _wait_ready(cluster, environ)
-    click.echo(f"  Kafka {cluster.kafka}, Valkey {cluster.redis}, data {cluster.folder}")
+    click.echo(f"  data in {cluster.folder}\n  Kafka {cluster.kafka}, Valkey {cluster.redis}")
     for name, worker in cluster.workers.items():
         click.echo(f"  {name}: health, metrics and schemas at http://127.0.0.1:{worker.web_port}")
-    click.echo("stop with Ctrl-C or `leadflow down`; look with `leadflow status`")
+    click.echo(
+        "bring leads in with `leadflow import`, look with `leadflow status`\nstop with Ctrl-C or `leadflow down`"
+    )
 
 
 def _wait_ready(cluster: Cluster, environ: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 from console.producing import Change, NotTaken, Outgoing, Overtaken, Sender
 from console.reading import Address, Reader, Unreachable
 from streams.stage import Message, TopicPartition
+from tests.integration.console.conftest import run
 
 
 @pytest.fixture
@@ -147,3 +148,11 @@ def test_a_broker_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("console.reading.SILENCE_S", 0.5)
     with pytest.raises(Unreachable, match="did not answer"):
         Reader(Address("127.0.0.1:9")).topics()
+
+
+@pytest.mark.parametrize("command", ["create", "check"])
+def test_topics_say_where_the_broker_was_looked_for(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.reading.SILENCE_S", 0.5)
+    monkeypatch.setenv("LEADFLOW_KAFKA", "127.0.0.1:9")
+    done = run("topics", command)
+    assert "Kafka at 127.0.0.1:9 did not answer" in str(done.exception)
