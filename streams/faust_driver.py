@@ -40,7 +40,7 @@ RETRY_S = 1.0
 """Between two attempts to reach a cluster that is away."""
 
 PROCESSING_S = 45.0
-"""A stage that takes longer to prepare or process one epoch hangs. Below max.poll.interval (60 s): we end before."""
+"""A step of an epoch that takes longer hangs in a hook of a stage. Below max.poll.interval (60 s): we end before."""
 
 END_S = 20.0
 """A worker that does not end its epoch and leave within this is ended."""
@@ -150,25 +150,38 @@ class EngineDriver:
 
     async def _turn(self) -> None:
         """Run one epoch, or find that there is nothing to do."""
-        engine, watchdog = self._engine, self._watchdog
-        if engine is None or watchdog is None:
+        engine = self._engine
+        if engine is None:
             return
-        watchdog.arm("preparing an epoch", PROCESSING_S)
         try:
-            epoch = await self._in_thread(engine.open, POLL_S)
+            epoch = await self._watched("preparing an epoch", engine.open, POLL_S)
         except Unavailable as away:
             log.warning("waiting: %s", away)
-            watchdog.disarm()
             await asyncio.sleep(RETRY_S)
             return
-        watchdog.disarm()
         if epoch is None:
             return
         batches: Sequence[Batch] = epoch.batches
         while batches:
             await self._deliver(epoch, batches)
-            batches = await self._in_thread(engine.next_round, epoch)
-        await self._in_thread(engine.close, epoch)
+            batches = await self._watched(f"a further round of epoch {epoch.number}", engine.next_round, epoch)
+        await self._watched(f"the end of epoch {epoch.number}", engine.close, epoch)
+
+    async def _watched(self, doing: str, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a step of the engine in its thread; a hook that hangs there ends the process."""
+        self._arm(doing)
+        try:
+            return await self._in_thread(function, *arguments)
+        finally:
+            self._disarm()
+
+    def _arm(self, doing: str) -> None:
+        if self._watchdog is not None:
+            self._watchdog.arm(doing, PROCESSING_S)
+
+    def _disarm(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.disarm()
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -177,19 +190,19 @@ class EngineDriver:
 
     async def _deliver(self, epoch: OpenEpoch, batches: Sequence[Batch]) -> None:
         """Hand each batch of a round to its agent and wait until all are processed."""
-        app, watchdog = self._app, self._watchdog
-        if app is None or watchdog is None:
+        app = self._app
+        if app is None:
             return
         self._left = len(batches)
         self._delivered = asyncio.get_running_loop().create_future()
-        watchdog.arm(f"processing of epoch {epoch.number}", PROCESSING_S)
+        self._arm(f"processing of epoch {epoch.number}")
         try:
             await self._introduce({TP(batch.topic, batch.partition) for batch in batches})
             for batch in batches:
                 await app.topics.on_message(self._message(app, epoch, batch))
             await self._delivered
         finally:
-            watchdog.disarm()
+            self._disarm()
             self._delivered = None
 
     def _message(self, app: LeadflowApp, epoch: OpenEpoch, batch: Batch) -> Any:

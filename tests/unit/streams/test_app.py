@@ -43,13 +43,26 @@ class Echo(Stage):
         self.threads: set[str] = set()
         self.lock = threading.Lock()
         self.raises: BaseException | None = None
+        self.hangs_in = ""
+        self.ended = threading.Event()
 
     def prepare(self, batches: object) -> None:
         with self._alone():
             self.threads.add(threading.current_thread().name)
+            self._hang("prepare")
+
+    def due_at(self, partition: int) -> int | None:
+        return 0 if self.hangs_in == "tick" else None
+
+    def tick(self, partition: int, epoch: Epoch) -> None:
+        self._hang("tick")
+
+    def confirm(self) -> None:
+        self._hang("confirm")
 
     def process(self, batch: Batch, epoch: Epoch) -> None:
         with self._alone():
+            self._hang("process")
             if self.raises is not None:
                 raise self.raises
             self.batches.append(batch)
@@ -57,6 +70,12 @@ class Echo(Stage):
                 if message.value == POISON:
                     raise ValueError("a bug")
                 epoch.emit("out", message.value or b"", "k")
+
+    def _hang(self, hook: str) -> None:
+        """Come back only when the process would be gone, if this is the hook that hangs."""
+        if self.hangs_in == hook:
+            assert self.ended.wait(WAIT_S), f"nobody ended a process that hangs in {hook}"
+            raise StateInDoubt("a process that is gone does nothing more")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -100,7 +119,11 @@ class World:
     def app(self) -> LeadflowApp:
         """Return a new app of this world."""
         settings = load_settings({"LEADFLOW_DATA": str(self.folder), "LEADFLOW_WEB_PORT": "0"})
-        end = lambda code, reason: self.exits.append((code, reason))  # noqa: E731  one line says it
+
+        def end(code: int, reason: str) -> None:
+            self.exits.append((code, reason))
+            self.stage.ended.set()
+
         return build_app(self.make_engine, [self.stage], settings, metrics=lambda: b"leads 1\n", end_process=end)
 
     def run(self, holds: Callable[[], bool], then: Callable[[LeadflowApp], None] | None = None) -> LeadflowApp:
@@ -189,6 +212,17 @@ def test_what_ends_the_process_ends_it_with_its_code_and_commits_nothing(
     world.stage.raises = error
     world.run(lambda: bool(world.exits))
     assert [code] == [found for found, _ in world.exits][:1]
+    assert out(world) == []
+
+
+@pytest.mark.parametrize("hook", ["prepare", "process", "tick", "confirm"])
+def test_a_hook_that_hangs_ends_the_process(world: World, monkeypatch: pytest.MonkeyPatch, hook: str) -> None:
+    """Nobody would see it otherwise: the group gives its partitions to others, and the process stays."""
+    monkeypatch.setattr("streams.faust_driver.PROCESSING_S", 0.2)
+    world.stage.hangs_in = hook
+    world.run(lambda: bool(world.exits))
+    code, reason = world.exits[0]
+    assert (code, "hangs" in reason) == (70, True)
     assert out(world) == []
 
 
