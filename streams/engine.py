@@ -36,10 +36,11 @@ from streams.dead_letters import DeadLetterState, describe, reason_of
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
 from streams.events import EpochUndone, LaneChanged, LanesGiven, Listener, RecordSetAside, StageRests, ignore
 from streams.flow import Losses, Rests
+from streams.followers import Followers
 from streams.hooks import Hooks
 from streams.intake import Intake
 from streams.lanes import Lane
-from streams.opening import Followers, Opener
+from streams.opening import Opener
 from streams.options import EngineOptions
 from streams.poison import Suspects
 from streams.readiness import Counters, Readiness

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from schemas.errors import EpochLost, NeedsPerson, Poison, StateInDoubt, Unavailable
+from schemas.errors import EpochLost, StateInDoubt, Unavailable
 from streams.assignment import Assignment
 from streams.bypass import Bypass
 from streams.client import Client, GroupMetadata, OffsetGone
@@ -19,7 +19,7 @@ from streams.intake import Intake
 from streams.lanes import Lane
 from streams.options import EngineOptions
 from streams.poison import Suspects
-from streams.stage import Batch, Message, Stage, TopicPartition
+from streams.stage import Batch, Stage, TopicPartition
 from streams.timers import due, has_timers, next_due
 
 log = logging.getLogger(__name__)
@@ -31,49 +31,6 @@ _WEIGH_EVERY_MS = 20
 _SETTLING_S = 0.01
 #: Polls of one linger; each returns at once when something is there.
 _LINGER_POLLS_MAX = 8
-#: Chunks of followed records read by one `open`.
-_FOLLOW_CHUNKS_MAX = 16
-_FOLLOW_RECORDS_MAX = 1000
-
-
-class Followers:
-    """Followed topics and who reads them."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._followers: dict[str, Callable[[Message], None]] = {}
-        #: Whether all of them were read to their ends once.
-        self.complete = False
-
-    def add(self, topic: str, follower: Callable[[Message], None]) -> None:
-        """Hand every record of a topic to `follower`."""
-        if topic in self._followers:
-            raise ValueError(f"{topic} is followed already")
-        self._followers[topic] = follower
-
-    def start(self) -> None:
-        """Begin to read."""
-        if self._followers:
-            self._client.follow(self._followers)
-        else:
-            self.complete = True
-
-    def read(self) -> bool:
-        """Hand over what is new. Returns whether everything was read to its end once."""
-        for _ in range(_FOLLOW_CHUNKS_MAX if self._followers else 0):
-            messages, complete = self._client.followed(_FOLLOW_RECORDS_MAX)
-            for message in messages:
-                self._hand_over(message)
-            self.complete = self.complete or complete
-            if not messages:
-                break
-        return self.complete
-
-    def _hand_over(self, message: Message) -> None:
-        try:
-            self._followers[message.topic](message)
-        except Poison as error:
-            raise NeedsPerson(f"{message!r} cannot be read, and every worker needs it: {error}") from error
 
 
 class Opener:

@@ -9,8 +9,9 @@ from streams.assignment import Assignment
 from streams.checks import Checks
 from streams.closing import Closer
 from streams.flow import Losses, Rests
+from streams.followers import Followers
 from streams.lanes import Lane
-from streams.opening import Followers, Opener
+from streams.opening import Opener
 from streams.stage import Stage
 from streams.state import EngineState, RestoreProgress
 
