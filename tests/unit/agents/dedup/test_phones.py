@@ -51,9 +51,13 @@ FORMS = (
 SIGNS = "0123456789+-(). x"
 
 
+#: Areas and exchanges that are no number's, or only some numbers', beside some that are.
+KNOWN = ("000", "123", "200", "211", "212", "246", "415", "555", "800", "900", "911", "983", "999")
+
+
 def three(draw: random.Random) -> str:
     """Return three digits, more often than not such as an area or an exchange may have."""
-    return f"{draw.randint(draw.choice((0, 200)), 999):03}"
+    return draw.choice((f"{draw.randint(0, 999):03}", str(draw.randint(200, 999)), draw.choice(KNOWN)))
 
 
 def signs(draw: random.Random, length: int) -> str:

@@ -42,7 +42,7 @@ def test_slices_hold_no_more_than_they_may_and_all_of_it(records_max: int) -> No
 
 
 def test_a_window_by_time_judges_the_leads_received_in_it() -> None:
-    middle, late = received()[30].timestamp_ms, received()[-10].timestamp_ms
+    middle, late = received()[18].timestamp_ms, received()[-6].timestamp_ms
     verdict = audit(Shelf(clean()), CODEC, Window(from_ms=middle, to_ms=late))
     assert verdict.findings == ()
     assert verdict.received == sum(middle <= message.timestamp_ms < late for message in received())
@@ -50,16 +50,16 @@ def test_a_window_by_time_judges_the_leads_received_in_it() -> None:
 
 
 def test_a_window_by_offsets_judges_what_lies_behind_them() -> None:
-    verdict = audit(Shelf(clean()), CODEC, Window(from_offsets={0: 5, 1: 10, 2: 15}))
+    verdict = audit(Shelf(clean()), CODEC, Window(from_offsets={0: 3, 1: 6, 2: 9}))
     assert verdict.findings == ()
-    assert verdict.received == sum(message.offset >= (5, 10, 15)[message.partition] for message in received())
+    assert verdict.received == sum(message.offset >= (3, 6, 9)[message.partition] for message in received())
 
 
 def test_a_window_finds_what_is_planted_in_it_and_nothing_of_before() -> None:
     history = History(clean(), CODEC)
     message, fact = history.first(REJECTED, LeadRejected, lambda each: each.stage == "dedup")
     history.drop(message)
-    later = max(m.timestamp_ms for m in received()[:20])
+    later = max(m.timestamp_ms for m in received()[:12])
     assert [f.rule for f in audit(Shelf(history.messages), CODEC).findings] == [Rule.RECEIVED_LOST]
     assert audit(Shelf(history.messages), CODEC, Window(from_ms=later)).findings == ()
     before = audit(Shelf(history.messages), CODEC, Window(to_ms=later))
@@ -69,7 +69,7 @@ def test_a_window_finds_what_is_planted_in_it_and_nothing_of_before() -> None:
 def test_sales_of_leads_outside_of_the_window_count_under_its_caps() -> None:
     history = History(clean(), CODEC)
     next(each for each in VIOLATIONS if each.name == "a buyer record without a sale").plant(history)
-    since = received()[30].timestamp_ms
+    since = received()[18].timestamp_ms
     verdict = audit(Shelf(history.messages), CODEC, Window(from_ms=since))
     used = {
         fill.limit.window: fill.used for fill in verdict.fills if fill.buyer_id == "d" and fill.limit.window == "total"
