@@ -23,15 +23,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from console.cluster.jars import class_path
 from console.cluster.kafka import KafkaServer
 from console.cluster.valkey import ValkeyServer
-
-# A busy machine is no fault of the example that met it.
-settings.register_profile("leadflow", deadline=None)
-settings.load_profile("leadflow")
 
 # What a shell starts in the background ignores Ctrl-C, and so do its children: those that a test interrupts must not.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -39,7 +34,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 KAFKA_FIXTURES = {"kafka", "kafka_server", "own_kafka", "kafka_jars"}
 VALKEY_FIXTURES = {"valkey", "valkey_server", "own_valkey"}
-SIMULATION = Path(__file__).parent / "simulation"
+SIMULATION = "tests/simulation/"
 
 
 EXIT_LIMIT_S = 60.0
@@ -61,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kafka)
         if names & VALKEY_FIXTURES:
             item.add_marker(pytest.mark.redis)
-        if SIMULATION in item.path.parents:
+        if item.nodeid.startswith(SIMULATION):
             item.add_marker(pytest.mark.simulated)
         if not {"kafka", "redis", "simulated"} & {mark.name for mark in item.iter_markers()}:
             item.add_marker(pytest.mark.fast)

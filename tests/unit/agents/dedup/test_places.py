@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from agents.dedup.places import postal_code, us_state, us_zip, zip_note
 from agents.dedup.text import Wrong
@@ -46,9 +44,8 @@ def test_what_is_no_zip_is_refused(not_one: str) -> None:
         us_zip(not_one)
 
 
-@given(st.integers(1, 99_999))
-def test_a_zip_that_lost_its_zeros_finds_them_again(number: int) -> None:
-    if number >= 100:
+def test_a_zip_that_lost_its_zeros_finds_them_again() -> None:
+    for number in (*range(100, 1_100), *range(9_950, 10_050), 99_999):
         assert us_zip(str(number)) == f"{number:05}"
 
 
