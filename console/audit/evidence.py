@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from console.audit.auditor import RETRIED
 from console.audit.limits import Terms, terms_of
+from console.audit.scope import BUYERS, DEAD, LEADS
 from console.reading import Reader
 from schemas.codec import Codec
 from schemas.records import (
@@ -24,12 +25,11 @@ from schemas.records import (
     PlanVersion,
     RightUnfilled,
 )
+from schemas.topics import CLOSED, PLAN, RECEIVED, REJECTED, SOLD, UNFILLED, UNIQUE
 from streams.stage import Message
 
-RECEIVED = "leads.received"
 #: Topics of facts, each of one record type.
-FACTS = ("leads.unique", "leads.rejected", "leads.sold", "rights.unfilled", "leads.closed", "internal.plan")
-_BUYERS, _LEADS, _DEAD = "buyers.", ".leads", ".dead"
+FACTS = (UNIQUE, REJECTED, SOLD, UNFILLED, CLOSED, PLAN)
 
 
 class Received(NamedTuple):
@@ -100,7 +100,7 @@ def gather(reader: Reader, codec: Codec) -> Evidence:
 
 
 def _is_personal(topic: str) -> bool:
-    return topic.endswith(_DEAD) or (topic.startswith(_BUYERS) and topic.endswith(_LEADS))
+    return topic.endswith(DEAD) or (topic.startswith(BUYERS) and topic.endswith(LEADS))
 
 
 def _places(reader: Reader) -> Iterator[Received]:
@@ -127,7 +127,7 @@ def take(evidence: Evidence, message: Message, codec: Codec) -> None:
             if record.reason != RETRIED:
                 evidence.dead.append(record)
         case BuyerLead():
-            buyer = message.topic.removeprefix(_BUYERS).removesuffix(_LEADS)
+            buyer = message.topic.removeprefix(BUYERS).removesuffix(LEADS)
             evidence.delivered.append(
                 Delivery(buyer, record.sale_id, record.lead_id, record.price_minor, record.currency, record.test)
             )

@@ -16,9 +16,10 @@ from console.audit.paths import fork, in_order, whole
 from console.audit.pauses import Pauses
 from console.audit.plans import PlanRead
 from console.audit.sales import World, check_delivery, check_sale
+from console.audit.scope import BUYERS
 from console.audit.slack import Slack
 from schemas.records import Lead, Slip
-from schemas.topics import SCORED, SOLD, UNFILLED, UNIQUE
+from schemas.topics import CLOSED, OFFERS, SCORED, SOLD, UNFILLED, UNIQUE
 
 #: Later than any time.
 NEVER: Final = 1 << 62
@@ -214,9 +215,9 @@ def _not_repeats(case: Case) -> Iterator[Finding]:
 
 
 def _rule_of(topic: str, sold: bool) -> Rule:
-    if topic.startswith("buyers."):
+    if topic.startswith(BUYERS):
         return Rule.DELIVERED_TWICE
-    known = {"leads.closed": Rule.CLOSED_TWICE, "internal.offers": Rule.FORKED}
+    known = {CLOSED: Rule.CLOSED_TWICE, OFFERS: Rule.FORKED}
     return Rule.SOLD_TWICE if sold else known.get(topic, Rule.ENDED_TWICE)
 
 

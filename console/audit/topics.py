@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from console.audit.auditor import HORIZON_MS, Auditor
-from console.audit.scope import BUYERS, Scope, audited
+from console.audit.scope import BUYERS, DEAD, Scope, audited
 from console.audit.slack import USUAL, Slack
 from console.audit.verdict import Verdict
 from console.reading import Bounds, Reader
@@ -98,7 +98,7 @@ def reading_of(reader: Reader, window: Window) -> Reading:
     for names in _ENDS:
         chosen = names or tuple(topic for topic in topics if topic.startswith(BUYERS))
         ranges |= reader.bounds(reader.partitions(*chosen))
-    dead = reader.bounds(reader.partitions(*(topic for topic in topics if topic.endswith(".dead"))))
+    dead = reader.bounds(reader.partitions(*(topic for topic in topics if topic.endswith(DEAD))))
     rules = dead | {at: ranges.pop(at) for at in reader.partitions(PLAN, PAUSES) if at in ranges}
     if window.from_ms is not None or window.from_offsets is not None:
         ranges = _later(reader, ranges, scope.since_ms - EARLIER_MS)
