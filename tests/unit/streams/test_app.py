@@ -276,7 +276,7 @@ def test_the_web_port_answers(world: World) -> None:
             "/subjects/nobody/versions/latest",
             "/tables/",
         ):
-            answers[path] = httpx.get(f"http://127.0.0.1:{app.conf.web_port}{path}", timeout=5)
+            answers[path] = httpx.get(f"http://127.0.0.1:{app.conf.web_port}{path}", timeout=30)
 
     world.run(lambda: len(out(world)) >= RECORDS, ask)
     status = {path: answer.status_code for path, answer in answers.items()}

@@ -105,7 +105,7 @@ def test_the_numbers_are_served_on_loopback_with_a_series_for_each_rule() -> Non
     watched = Watched({Rule.CAP: 2}, records=70, leads=10, open=3, lag=5)
     with (
         served(lambda: watched, 0) as port,
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer,
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer,
     ):
         text = answer.read().decode()
     assert 'leadflow_audit_findings_total{rule="cap"} 2.0' in text
