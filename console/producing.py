@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as RawMessage
 
 from config.kafka import RECORD_BYTES_MAX
-from console.reading import Address
+from console.reading import Address, Reader, Unreachable
 from schemas.errors import LeadflowError
+from streams.stage import TopicPartition
 
 #: A record that is not acknowledged by then is given up. Short enough to be told, long enough for a broker's restart.
 DELIVERY_TIMEOUT_MS = 30_000
+#: After a commit, its markers are in the log within milliseconds, on a busy broker within a second or so.
+VISIBLE_S, VISIBLE_EVERY_S = 10.0, 0.02
 #: Records under way at once; some megabytes. More would only wait in another place.
 QUEUE_RECORDS = 20_000
 #: As Java's clients do, so that a key lies in the same partition whoever writes it.
@@ -142,7 +146,7 @@ class Change:
         self._call(self._producer.init_transactions, DELIVERY_TIMEOUT_MS / 1000)
 
     def commit(self, records: Iterable[Outgoing]) -> None:
-        """Write all records and commit them.
+        """Write all records, commit them, and wait until readers see them (`VISIBLE_S` at most).
 
         Raises:
             Overtaken: somebody opened the same change after us; nothing was written.
@@ -150,10 +154,18 @@ class Change:
             Unsettled: look before trying again.
         """
         self._call(self._producer.begin_transaction)
+        last: dict[TopicPartition, int] = {}
+
+        def delivered(error: KafkaError | None, at: RawMessage) -> None:
+            if error is None:
+                name, partition, offset = at.topic() or "", at.partition() or 0, at.offset() or 0
+                last[TopicPartition(name.removeprefix(self._address.prefix), partition)] = offset
+
         try:
             for record in records:
+                topic = self._address.prefix + record.topic
                 self._producer.produce(
-                    self._address.prefix + record.topic, record.value, record.key, headers=list(record.headers)
+                    topic, record.value, record.key, headers=list(record.headers), on_delivery=delivered
                 )
             left = self._producer.flush(DELIVERY_TIMEOUT_MS / 1000)
         except KafkaException as error:
@@ -163,6 +175,15 @@ class Change:
             self._abort()
             raise NotTaken("Kafka did not take the records in time; nothing changed")
         self._commit()
+        self._wait_visible(last)
+
+    def _wait_visible(self, last: Mapping[TopicPartition, int]) -> None:
+        """Wait until nobody's committed end lies before what was written: markers come after the commit's answer."""
+        reader = Reader(self._address)
+        deadline = time.monotonic() + VISIBLE_S
+        with suppress(Unreachable):  # it is committed, whoever can look or not
+            while any(end <= last[at] for at, end in reader.ends(last).items()) and time.monotonic() < deadline:
+                time.sleep(VISIBLE_EVERY_S)
 
     def _commit(self) -> None:
         """Commit what is flushed; a record that was refused shows here, and makes the whole change fail."""

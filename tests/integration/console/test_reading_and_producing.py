@@ -128,6 +128,15 @@ def test_a_change_is_written_whole(address: Address) -> None:
     assert values(list(Reader(address).scan("internal.plan", "leads.received"))) == [b"1", b"2"]
 
 
+def test_who_reads_right_after_a_change_sees_it(address: Address) -> None:
+    """The broker answers a commit before its markers are in the log, and only what lies before them is read."""
+    change, reader = Change(address, "plan"), Reader(address)
+    partitions = reader.partitions("leads.received")
+    for number in range(1, 31):
+        change.commit([Outgoing("leads.received", str(key), b"") for key in range(50)])
+        assert sum(reader.ends(partitions).values()) == number * (50 + len(partitions)), "records, and a marker each"
+
+
 def test_of_two_changes_at_once_the_later_one_wins(address: Address) -> None:
     first = Change(address, "plan")
     second = Change(address, "plan")
