@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from console.reach import Reach, reach
 from console.screen import WIDTH, age, local, money, near, screen, table, utc
 from console.standing import Standing, Unread, Use, standings
 
-ID_COLUMN, CAP_COLUMN_MIN = 16, 13
+ID_COLUMN, UNREAD_COLUMN_MIN = 16, 8
 
 
 @click.group()
@@ -24,10 +25,8 @@ def list_() -> None:
     way, console = reach(), screen()
     plan = way.plan()
     listed = table("buyer", "today", f"spent {plan.currency}", "closest cap", "now", "unread", right=[1, 2, 5])
-    listed.columns[0].max_width = ID_COLUMN
-    listed.columns[3].min_width = CAP_COLUMN_MIN
-    for column in (listed.columns[2], listed.columns[4]):
-        column.no_wrap = console.width >= WIDTH  # a reason is a word to search for
+    if console.width >= WIDTH:
+        _give_room(listed)
     now = way.clock.now_ms()
     for standing in standings(way, plan.buyer_ids):
         leads, spent = standing.sold_today(now)
@@ -40,6 +39,14 @@ def list_() -> None:
             _unread_in_short(standing.unread),
         )
     console.print(listed)
+
+
+def _give_room(listed: Table) -> None:
+    """Keep amounts and reasons whole, for a reason is a word to search for, and let ids and caps break instead."""
+    listed.columns[0].max_width = ID_COLUMN
+    listed.columns[5].min_width = UNREAD_COLUMN_MIN
+    for column in (listed.columns[2], listed.columns[4]):
+        column.no_wrap = True
 
 
 @command.command("show")

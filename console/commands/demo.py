@@ -135,4 +135,7 @@ def _stay(console: Console, cluster: Cluster) -> None:
         "  ./leadflow buyer list\n  ./leadflow lead show F00001\n  ./leadflow tail leads.sold\nCtrl-C ends it.",
         soft_wrap=True,
     )
-    cluster.run(until=lambda: False)
+    try:
+        cluster.run(until=lambda: False)
+    except KeyboardInterrupt:
+        console.print("stopping")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+
 import click
 from rich.console import Console
 from rich.table import Table
@@ -32,16 +35,21 @@ def command(topic: str, count: int, follow: bool, json_: bool, unmask: bool) -> 
     topics = way.reader.topics()
     if topic not in topics:
         raise click.BadParameter(f"there is no topic {topic!r}{near(topic, sorted(topics))}", param_hint="TOPIC")
+    with suppress(KeyboardInterrupt) if follow else nullcontext():
+        for message in _messages(way, topic, count, follow=follow):
+            _print(console, way, message, json_=json_, unmask=unmask)
+
+
+def _messages(way: Reach, topic: str, count: int, *, follow: bool) -> Iterator[Message]:
+    """Yield the newest records, and for ever those that come after them."""
     ends = way.reader.ends(way.reader.partitions(topic))
     newest = way.reader.last(topic, count)
-    for message in newest:
-        _print(console, way, message, json_=json_, unmask=unmask)
     if count and not newest:
         click.echo(f"{topic} has no records yet", err=True)
+    yield from newest
     if follow:
         for messages in way.reader.follow(ends):
-            for message in messages:
-                _print(console, way, message, json_=json_, unmask=unmask)
+            yield from messages
 
 
 def _print(console: Console, way: Reach, message: Message, *, json_: bool, unmask: bool) -> None:

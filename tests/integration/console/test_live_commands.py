@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -162,6 +165,18 @@ def test_tail_shows_records_decoded_and_masked(live: Live) -> None:
     assert ok("tail", "leads.sold", "-n", "2").output.count("LeadSold") == 2
     assert "BuyerState" in ok("tail", "internal.delivery.changelog", "-n", "20000").output
     assert "did you mean leads.sold" in words(run("tail", "leads.solt"))
+
+
+def test_following_a_topic_ends_well_by_ctrl_c(live: Live) -> None:
+    command = [sys.executable, "-m", "console", "tail", "leads.closed", "-n", "1", "-f"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ran:
+        assert ran.stdout is not None
+        for line in ran.stdout:
+            if "received_offset" in line:
+                break
+        ran.send_signal(signal.SIGINT)
+        _, errors = ran.communicate(timeout=30)
+    assert (ran.returncode, errors) == (0, "")
 
 
 def test_buyers_show_what_is_used_and_left_and_what_nobody_has_read(live: Live) -> None:
