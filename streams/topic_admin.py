@@ -75,6 +75,8 @@ class TopicAdmin:
         self._names = Names(settings.prefix)
         self._handle = admin.AdminClient(admin_options(settings), logger=log)
         self._offsets = KafkaAdmin(settings, self._names)
+        #: Topics that were made here, or were there when they were to be.
+        self._seen: set[str] = set()
 
     def create(self, specs: Iterable[TopicSpec], sizes: Sizes) -> list[str]:
         """Make the topics that are not there, wait until they are seen, begin the group at 0; return the new names.
@@ -83,7 +85,9 @@ class TopicAdmin:
         """
         wanted = list(specs)
         created = self._make(wanted, sizes)
-        _until(lambda: {s.name for s in wanted} <= set(self.counts()), "the new topics to be seen")
+        names = {spec.name for spec in wanted}
+        _until(lambda: names <= self.counts().keys(), "the new topics to be seen")
+        self._seen |= names
         self.begin_at_zero(wanted, fresh=created)
         return created
 
@@ -93,7 +97,7 @@ class TopicAdmin:
 
     def differences(self, specs: Iterable[TopicSpec], sizes: Sizes) -> list[Difference]:
         """Compare the cluster with the catalogue: missing topics, counts, settings; [] when all is as it should be."""
-        counts = self.counts()
+        counts = self._counts_of_all()
         wanted = list(specs)
         found = self._configs([spec.name for spec in wanted if spec.name in counts])
         return [
@@ -118,7 +122,7 @@ class TopicAdmin:
 
         Raises NeedsPerson when the group has members: they would have to be stopped first.
         """
-        counts = self.counts()
+        counts = self._counts_of_all()
         sources = [
             TopicPartition(spec.name, number)
             for spec in specs
@@ -131,6 +135,16 @@ class TopicAdmin:
         if chosen:
             self._commit_zero(chosen)
         return chosen
+
+    def _counts_of_all(self) -> dict[str, int]:
+        """Return the answer of a broker that has heard of all topics made here: of several, one may do so later.
+
+        Of one that is gone again, the last answer after some seconds.
+        """
+        deadline = time.monotonic() + SEEN_TIMEOUT_S
+        while not self._seen <= (counts := self.counts()).keys() and time.monotonic() < deadline:
+            time.sleep(PAUSE_S / 5)
+        return counts
 
     def _make(self, specs: Sequence[TopicSpec], sizes: Sizes) -> list[str]:
         there = _patiently(self.counts)

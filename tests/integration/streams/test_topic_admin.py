@@ -43,6 +43,23 @@ def test_topics_are_made_as_the_catalogue_says_and_making_them_again_changes_not
     assert admin.create(SOME, SMALL) == []
 
 
+def test_a_broker_that_hears_of_new_topics_late_is_asked_again(
+    admin: TopicAdmin, settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several brokers another one may answer each time. Here one does that has heard of nothing, now and then."""
+    answers, asked = admin.counts, 0
+
+    def late() -> dict[str, int]:
+        nonlocal asked
+        asked += 1
+        return {} if asked % 2 else answers()
+
+    monkeypatch.setattr(admin, "counts", late)
+    admin.create(SOME, SMALL)
+    assert committed(settings, RECEIVED, 2) == [0, 0]
+    assert admin.differences(SOME, SMALL) == []
+
+
 def test_the_group_begins_at_0_on_source_topics_alone(admin: TopicAdmin, settings: KafkaSettings) -> None:
     admin.create(SOME, SMALL)
     assert committed(settings, RECEIVED, 2) == [0, 0]
