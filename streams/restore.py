@@ -55,7 +55,7 @@ class RestoreJob:
     read_to: int = 0
 
     def steps(self, client: Client) -> Iterator[bool]:
-        """Do the work chunk by chunk; yields whether the chunk held anything."""
+        """Do the work chunk by chunk; yields whether it got any further."""
         load = self.store.load
         if self.start < self.end:
             before = self.start

@@ -87,15 +87,14 @@ class Router:
 
     def __init__(self, contracts: int) -> None:
         self._contracts = contracts
-        plan, self.clock = (
-            plan_of(contracts),
-            ManualClock(int(datetime.fromisoformat(w1.CLOCK_START).timestamp() * 1000)),
-        )
+        plan = plan_of(contracts)
+        self.clock = ManualClock(int(datetime.fromisoformat(w1.CLOCK_START).timestamp() * 1000))
         self._broker, sizes = MemoryBroker(self.clock), Sizes(lead_partitions=8, buyer_partitions=8)
         for spec in catalogue():
             self._broker.create_topic(spec.name, spec.partitions(sizes))
         client = MemoryClient(self._broker)
-        stage = Routing(CODEC, Slips(CODEC), lambda: plan, StatusView(CODEC))
+        slips = Slips(CODEC)  # who has sealed a slip knows it unread: with one of their own all routers have to read it
+        stage = Routing(CODEC, slips, lambda: plan, StatusView(CODEC))
         restorer = StepRestorer(client)
         self._engine = Engine(client, (stage,), CODEC, self.clock, restorer=restorer, on_event=self._note)
         self._engine.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 import time
@@ -14,6 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from config.garbage import collect_rarely
 from console.audit.auditor import Auditor
 from console.audit.counts import Fill
 from console.audit.metrics import served
@@ -33,8 +33,6 @@ SHOWN_MAX = 100
 LOOK_EVERY_S = 0.5
 DAY_MS = 86_400_000
 METRICS_PORT = 6067
-#: Cases hold no cycles, so the collector walks over millions of records for nothing: an eighth of the time (measured).
-GC_THRESHOLDS = (50_000, 20, 100)
 _OFFSETS = re.compile(r"\d+:\d+(,\d+:\d+)*")
 
 
@@ -98,8 +96,7 @@ def command(
     a moment without traffic; with traffic, end the window before now.
     """
     way, console = reach(), screen()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    collect_rarely()
     offsets = start if isinstance(start, dict) else None
     window = Window(start if isinstance(start, int) else None, offsets, to_ms)
     if follow:

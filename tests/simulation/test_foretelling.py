@@ -48,6 +48,15 @@ def again(world: World) -> Worker:
     return worker
 
 
+def warmed_up(world: World, worker: Worker) -> Again:
+    """Run one epoch, after which it is known where the worker's records stand; its second stage."""
+    world.send("raw", "k", b"0")
+    worker.run()
+    stage = worker.stages[1]
+    assert isinstance(stage, Again)
+    return stage
+
+
 def flushed(worker: Worker, feed: Callable[[], None]) -> int:
     """How often the next epoch flushes, which must be committed."""
     steps: list[str] = []
@@ -61,10 +70,7 @@ def test_what_a_later_round_writes_is_not_foretold_either_where_someone_else_wri
     """Between two rounds of one transaction as well."""
     world = World(partitions=1)
     worker = again(world)
-    stage = worker.stages[1]
-    assert isinstance(stage, Again)
-    world.send("raw", "k", b"0")
-    worker.run()
+    stage = warmed_up(world, worker)
     overtake(world, worker)
     world.send("raw", "k", b"0")
     assert worker.run() == [False]
@@ -176,10 +182,7 @@ def test_an_epoch_that_is_open_for_long_takes_no_further_round() -> None:
     """Foretold rounds begin no transaction, yet nobody sees what they write before all of them are done."""
     world = World(partitions=1)
     worker = again(world)
-    stage = worker.stages[1]
-    assert isinstance(stage, Again)
-    world.send("raw", "k", b"0")
-    worker.run()
+    stage = warmed_up(world, worker)
     stage.takes_ms, limit_ms = 300, EngineOptions().handed_over_ms_max
     began_ms = world.clock.monotonic_ms()
     world.send("raw", "k", b"6")

@@ -6,15 +6,14 @@ docs/audit.md come from takes 42 to 51 ms for it, with the Python of the distrib
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import time
 
+from config.garbage import collect_rarely
 from console.audit.auditor import Auditor
 from console.audit.scope import audited
 from console.bench import w1
-from console.commands.audit import GC_THRESHOLDS
 from schemas.topics import RECEIVED
 from streams.stage import Message
 from tests.support.plans import plan_of
@@ -49,9 +48,7 @@ def main() -> None:
     leads = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000
     logging.disable(logging.ERROR)
     messages = [message for message in topics(leads) if audited(message.topic)]
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)  # as the command does
+    collect_rarely()  # as the command does
     for _ in range(ROUNDS):
         before, auditor, began = loop_ms(), Auditor(CODEC), time.process_time()
         for message in messages:
