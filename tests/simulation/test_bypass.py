@@ -164,7 +164,7 @@ def test_a_partition_that_goes_to_another_worker_and_comes_back_is_read() -> Non
 
 
 @pytest.mark.parametrize("partitions", [1, 16])
-def test_more_than_an_epoch_holds_is_left_to_the_consumer(partitions: int) -> None:
+def test_more_than_an_epoch_holds_is_left_to_the_consumer(partitions: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage that rests must not fill the memory with what others send it, however many its partitions are."""
     world = World(partitions=partitions)
     options = EngineOptions(epoch_records_max=10, handed_over_records_max=0, bypass_records_min=1)
@@ -182,7 +182,7 @@ def test_more_than_an_epoch_holds_is_left_to_the_consumer(partitions: int) -> No
         polled += sum(message.topic == "a" for message in found)
         return found
 
-    worker.client.poll = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(worker.client, "poll", watched)
     for number in range(100):
         world.send("raw", f"k{number}")
         worker.run()

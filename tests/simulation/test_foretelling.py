@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from streams.following import SHARED_EPOCHS
 from streams.options import EngineOptions
 from streams.rounds import PLAIN_EPOCHS
@@ -124,14 +126,14 @@ def test_a_worker_that_was_overtaken_goes_on_handing_over() -> None:
     )
 
 
-def test_offsets_that_were_not_told_are_no_stranger() -> None:
+def test_offsets_that_were_not_told_are_no_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that was lost: the epoch is redone, as nobody knows, and foretold again right after it."""
     world = World(partitions=1)
     worker = start(world)
     world.send("raw", "k")
     world.settle(worker)
     flush, hide = worker.client.flush, [True]
-    worker.client.flush = lambda: {} if (found := flush()) and hide and hide.pop() else found  # type: ignore[method-assign]
+    monkeypatch.setattr(worker.client, "flush", lambda: {} if (found := flush()) and hide and hide.pop() else found)
     world.send("raw", "k")
     assert worker.run() == [False]
     assert undone(worker) == ["EpochLost"]
@@ -147,7 +149,9 @@ def test_offsets_that_were_not_told_are_no_stranger() -> None:
     assert world.out() == [f"k={n}" for n in range(1, PLAIN_EPOCHS + 7)]
 
 
-def test_an_offset_that_was_told_is_not_the_last_one_any_more_when_a_later_one_is_not_told() -> None:
+def test_an_offset_that_was_told_is_not_the_last_one_any_more_when_a_later_one_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """a-0: handed, ticked C: the next one is not foretold to stand right behind the end of the first."""
     world = World(partitions=1)
     stage = Echoing()
@@ -156,8 +160,8 @@ def test_an_offset_that_was_told_is_not_the_last_one_any_more_when_a_later_one_i
     stage.every_ms = 1_000
     client, hide = worker.client, [False, True]
     flush, poll = client.flush, client.poll
-    client.flush = lambda: {} if (found := flush()) and hide and hide.pop(0) else found  # type: ignore[method-assign]
-    client.poll = lambda *limits: [m for m in poll(*limits) if m.topic == "raw"]  # type: ignore[method-assign]
+    monkeypatch.setattr(client, "flush", lambda: {} if (found := flush()) and hide and hide.pop(0) else found)
+    monkeypatch.setattr(client, "poll", lambda *limits: [m for m in poll(*limits) if m.topic == "raw"])
     world.send("raw", "k")
     assert worker.run() == [True]
     assert world.log("a").split()[-3:] == ["v", "tick", "C"]
