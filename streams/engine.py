@@ -26,6 +26,7 @@ from functools import partial
 from schemas.codec import Codec
 from schemas.errors import EpochLost, PartitionStop, StateInDoubt, Unavailable
 from streams.assignment import Assignment
+from streams.backoff import Losses, Rests
 from streams.checks import Checks
 from streams.client import Client
 from streams.clock import Clock
@@ -35,7 +36,6 @@ from streams.crash_file import CrashFile
 from streams.dead_letters import DeadLetterState, describe, reason_of
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
 from streams.events import EpochUndone, LaneChanged, LanesGiven, Listener, RecordSetAside, StageRests, ignore
-from streams.flow import Losses, Rests
 from streams.followers import Followers
 from streams.hooks import Hooks
 from streams.intake import Intake

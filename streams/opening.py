@@ -8,16 +8,19 @@ from functools import partial
 
 from schemas.errors import EpochLost, StateInDoubt, Unavailable
 from streams.assignment import Assignment
+from streams.backlog import Backlog
+from streams.backoff import Rests
 from streams.bypass import Bypass
 from streams.client import Client, GroupMetadata, OffsetGone
 from streams.clock import Clock
 from streams.cpu import FETCHING, Cpu
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, view_of
+from streams.epoch_size import EpochSize
 from streams.events import Listener, PrepareSlow
-from streams.flow import Backlog, EpochSize, Pauses, Rests
 from streams.intake import Intake
 from streams.lanes import Lane
 from streams.options import EngineOptions
+from streams.pausing import Pauses
 from streams.poison import Suspects
 from streams.stage import Batch, Stage, TopicPartition
 from streams.timers import due, has_timers, next_due

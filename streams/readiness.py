@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.assignment import Assignment
+from streams.backoff import Losses, Rests
 from streams.checks import Checks
 from streams.closing import Closer
-from streams.flow import Losses, Rests
 from streams.followers import Followers
 from streams.lanes import Lane
 from streams.opening import Opener

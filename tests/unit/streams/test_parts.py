@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.backoff import Rests
 from streams.clock import Clock, ManualClock
 from streams.crash_file import CrashFile
-from streams.flow import Rests
 from streams.memory_log import PartitionLog, Transaction, TransactionStatus
 from streams.murmur2 import murmur2, partition_of
 from streams.options import EngineOptions
