@@ -60,6 +60,10 @@ class Losses:
         if self.in_a_row > 1:
             self._until_ms = now_ms + min(self._max_ms, self._min_ms << min(self.in_a_row - 2, 10))
 
+    def ended(self) -> None:
+        """An epoch was committed: the row is at its end."""
+        self.in_a_row = 0
+
     def left_ms(self, now_ms: int) -> int:
         """Return how long is to be waited yet."""
         return max(0, self._until_ms - now_ms)

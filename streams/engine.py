@@ -24,37 +24,51 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from schemas.codec import Codec
-from schemas.errors import EpochLost, PartitionStop, StateInDoubt, Unavailable
-from streams.assignment import Assignment
-from streams.backoff import Losses, Rests
+from schemas.errors import StateInDoubt
+from streams.admission import Admission
+from streams.advancing import Advancer
 from streams.checks import Checks
 from streams.client import Client
 from streams.clock import Clock
-from streams.closing import Closer
-from streams.cpu import COMMITTING, Cpu
+from streams.closing import Closer, Encode
+from streams.context import Context, context_of
+from streams.cpu import COMMITTING
 from streams.crash_file import CrashFile
-from streams.dead_letters import DeadLetterState, describe, reason_of
-from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch
-from streams.events import EpochUndone, LaneChanged, LanesGiven, Listener, RecordSetAside, StageRests, ignore
+from streams.epoch import OpenEpoch
+from streams.events import LaneChanged, LanesGiven, Listener, ignore
+from streams.failures import Failures
+from streams.fetching import Fetcher
 from streams.followers import Followers
 from streams.hooks import Hooks
-from streams.intake import Intake
 from streams.lanes import Lane
 from streams.opening import Opener
 from streams.options import EngineOptions
-from streams.poison import Suspects
+from streams.pausing import Pauses
+from streams.preparing import Preparer
 from streams.readiness import Counters, Readiness
 from streams.restore import Restorer, ThreadRestorer
-from streams.rounds import EPOCHS_AFTER_A_CRASH, Rounds
+from streams.rounds import Rounds
+from streams.setting_aside import SettingAside
 from streams.stage import Batch, Message, Stage, TopicPartition, stages_by_source
 from streams.state import EngineState
-from streams.timers import pace
 
 log = logging.getLogger(__name__)
 
 
 class Engine:
-    """All epochs of one worker. Not thread-safe, but `state()` may be called from any thread."""
+    """All epochs of one worker. Not thread-safe, but `state()` may be called from any thread.
+
+    Args:
+        client: this worker's client; the engine closes it.
+        stages: upstream first; their sources must not overlap.
+        codec: encodes table values and positions.
+        clock: the only source of time.
+        options: limits and waits.
+        partition_counts: pinned number of partitions by topic; empty: nothing is checked.
+        restorer: who restores; threads by default.
+        crash_file: where to mark what is being processed; none in simulations without real processes.
+        on_event: called for each event, in the engine's thread; must not raise.
+    """
 
     def __init__(
         self,
@@ -69,52 +83,44 @@ class Engine:
         crash_file: CrashFile | None = None,
         on_event: Listener = ignore,
     ) -> None:
-        """Put the parts together; nothing is asked of the client before `start`.
-
-        Args:
-            client: this worker's client; the engine closes it.
-            stages: upstream first; their sources must not overlap.
-            codec: encodes table values and positions.
-            clock: the only source of time.
-            options: limits and waits.
-            partition_counts: pinned number of partitions by topic; empty: nothing is checked.
-            restorer: who restores; threads by default.
-            crash_file: where to mark what is being processed; none in simulations without real processes.
-            on_event: called for each event, in the engine's thread; must not raise.
-        """
+        """Put the parts together; nothing is asked of the client before `start`."""
+        options = options or EngineOptions()
+        mark = _unmarked if crash_file is None else crash_file.mark
+        self._sources = list(stages_by_source(stages))
         self._client = client
-        self._stage_of = stages_by_source(stages)
-        self._options = options = options or EngineOptions()
-        self._clock = clock
         self._on_event = on_event
         self._crash_file = crash_file
-        self._mark: Callable[[Sequence[Batch]], object] = _unmarked if crash_file is None else crash_file.mark
-        self._suspects = Suspects()
-        self._rests = Rests(options.rest_ms_min, options.rest_ms_max)
-        self._intake = Intake()
         self._restorer = restorer or ThreadRestorer(client)
-        self._assignment = Assignment(
-            client, stages, codec.decode, clock, self._restorer, self._intake, options.kept_state_ms
+        self._context = context = context_of(
+            client, stages, clock, options, decode=codec.decode, restorer=self._restorer, on_event=on_event, mark=mark
         )
+        self._assignment = context.assignment
         self._assignment.on_change = self._lane_changed
         self._checks = Checks(client, clock, options, partition_counts or {})
-        self._dead = {topic: DeadLetterState(options.dead_letters) for topic in self._stage_of}
         self._followers = Followers(client)
-        parts = (self._assignment, self._intake, self._suspects, self._rests)
-        self._cpu = Cpu()
-        self._opener = Opener(client, stages, clock, options, *parts, on_event, self._mark, self._cpu)
-        confirm, running = self._checks.confirm_clock, lambda: self._assignment.running
-        self._closer = Closer(
-            client, codec.encode, clock, options, on_event, confirm, running, self._cpu, self._stage_of
+        self._closer = _closer(context, codec.encode, self._checks.confirm_clock)
+        self._hooks = Hooks(context, self._closer)
+        self._pauses = Pauses(context)
+        self._admission = Admission(context, self._followers, self._pauses)
+        self._fetcher = Fetcher(context, self._admission)
+        self._preparer = Preparer(context, self._admission, self._hooks)
+        self._rounds = Rounds(context, self._admission, self._preparer, self._closer)
+        self._failures = Failures(context, self._rounds)
+        self._opener = Opener(context, self._admission, self._preparer, self._failures.judge)
+        self._setting_aside = SettingAside(context, self._closer)
+        self._advancer = Advancer(
+            context,
+            crash_file=crash_file,
+            rounds=self._rounds,
+            closer=self._closer,
+            setting_aside=self._setting_aside,
+            fetcher=self._fetcher,
         )
-        self._hooks = Hooks(self._cpu, self._closer, self._mark)
-        own = (self._assignment, self._intake, self._opener, self._closer, self._hooks, self._cpu)
-        self._rounds = Rounds(stages, *own, clock, options, self._mark)
-        self._epoch: OpenEpoch | None = None
-        self._losses = Losses(options.rest_ms_min, options.rest_ms_max)
+        self._readiness = Readiness(
+            context, checks=self._checks, followers=self._followers, admission=self._admission, closer=self._closer
+        )
         self._counters = Counters()
-        shown = (self._checks, self._followers, self._opener, self._closer, self._rests, self._losses)
-        self._readiness = Readiness(stages, self._assignment, *shown)
+        self._epoch: OpenEpoch | None = None
 
     # --- life -----------------------------------------------------------------------------------------------
 
@@ -129,8 +135,7 @@ class Engine:
         """Check the pinned counts, follow views, join the group."""
         self._checks.run()
         self._followers.start()
-        topics = list(self._stage_of)
-        self._client.subscribe(topics, self._on_assign, self._on_revoke)
+        self._client.subscribe(self._sources, self._on_assign, self._on_revoke)
 
     def stop(self) -> None:
         """Leave the group; an open epoch is dropped as if the process had died."""
@@ -155,32 +160,20 @@ class Engine:
         if self._epoch is not None:
             raise StateInDoubt("an epoch was opened before the last one was closed")
         self._checks.run()
-        followed = self._followers.read()
-        may_open = followed and not self._assignment.gathering(self._options.gather_ms_max)
-        self._opener.regulate(may_open)
-        hold_s = self._losses.left_ms(self._clock.monotonic_ms()) / 1000
-        self._opener.poll(min(timeout_s, hold_s) if hold_s else timeout_s, patient=hold_s > 0)
+        self._followers.read()
+        self._admission.decide()
+        self._fetcher.poll(timeout_s)
         metadata = self._client.group_metadata()
         self._readiness.member = metadata.is_member
         self._checks.membership(metadata.is_member)
         self._assignment.settle()
-        if not followed or not metadata.is_member or self._losses.left_ms(self._clock.monotonic_ms()):
+        if not metadata.is_member or not self._admission.may_open():
             return None
-        if self._assignment.gathering(self._options.gather_ms_max):
-            return None
-        if not may_open:
-            self._opener.regulate(may_open=True)
-        try:
-            epoch = self._opener.open(metadata, self._counters.epochs + 1, self._judge)
-        except ENDS_PROCESS:
-            self._mark(())
-            raise
-        if epoch is None:
-            self._mark(())
-            return None
-        self._counters.epochs += 1
-        self._epoch = epoch
-        self._begin_lanes(epoch)
+        self._epoch = epoch = self._opener.open(metadata, self._counters.epochs + 1)
+        if epoch is not None:
+            self._counters.epochs += 1
+            self._hooks.restored(epoch)
+            self._setting_aside.begin(epoch)
         return epoch
 
     def process(self, batch: Batch) -> None:
@@ -196,18 +189,14 @@ class Engine:
         epoch.undelivered.discard(key)
         if epoch.failure is not None:
             return
-        lane = self._assignment.lane_of[TopicPartition(*key)]
-        view = epoch.views[lane.stage.name]
-        self._hooks.call(epoch, lambda: lane.stage.process(batch, view), (lane,), (batch,))
+        self._hooks.process(epoch, self._assignment.lane_of[TopicPartition(*key)], batch)
 
     def next_round(self, epoch: OpenEpoch) -> Sequence[Batch]:
         """Return what was just written for stages of this worker, to be processed next; empty: close the epoch.
 
         Raises: as `close`; any other failure is kept in the epoch.
         """
-        if self._suspects or epoch.undelivered or not self._rounds.may(epoch):
-            return ()
-        return self._rounds.next(epoch)
+        return self._rounds.next(epoch) if self._rounds.may(epoch) else ()
 
     def close(self, epoch: OpenEpoch) -> bool:
         """Run timers, commit, and advance; or undo. Returns whether the epoch was committed.
@@ -219,20 +208,27 @@ class Engine:
             raise StateInDoubt("an epoch was closed that is not open")
         if epoch.failure is None and epoch.undelivered:
             raise StateInDoubt(f"an epoch was closed before its batches were delivered: {sorted(epoch.undelivered)}")
-        self._tick(epoch)
-        if epoch.failure is None:
-            self._cpu.of(COMMITTING, partial(self._closer.write_changes, epoch))
-        self._mark(())
-        if epoch.failure is None:
-            self._cpu.of(COMMITTING, partial(self._closer.transact, epoch))
-        else:
-            self._closer.abort(epoch)
+        self._hooks.tick(epoch)
+        self._commit(epoch)
         self._epoch = None
         if epoch.failure is not None:
-            self._undo(epoch, epoch.failure)
+            self._counters.undone += 1
+            self._failures.undo(epoch, epoch.failure)
             return False
-        self._advance(epoch)
+        self._counters.commits += 1
+        self._counters.dead += epoch.aside is not None
+        self._advancer.advance(epoch)
         return True
+
+    def _commit(self, epoch: OpenEpoch) -> None:
+        """Write and commit, if the stages got through; see that no transaction stays open if not."""
+        if epoch.failure is None:
+            self._context.cpu.of(COMMITTING, partial(self._closer.write_changes, epoch))
+        self._context.mark(())
+        if epoch.failure is None:
+            self._context.cpu.of(COMMITTING, partial(self._closer.transact, epoch))
+        else:
+            self._closer.abort(epoch)
 
     def run_once(self, timeout_s: float = 0.0) -> bool | None:
         """Open, process and close one epoch: the plain driver. None: there was nothing to do."""
@@ -250,113 +246,6 @@ class Engine:
         """Return a snapshot; may be called from any thread."""
         return self._readiness.state(self._counters)
 
-    # --- inside an epoch --------------------------------------------------------------------------------------
-
-    def _begin_lanes(self, epoch: OpenEpoch) -> None:
-        for lane in list(epoch.lanes):
-            if lane.fresh and epoch.failure is None:
-                restored = partial(lane.stage.restored, lane.partition, epoch.views[lane.stage.name])
-                self._hooks.call(epoch, restored, (lane,))
-        if epoch.set_aside is not None and epoch.failure is None:
-            self._set_aside(epoch, epoch.set_aside)
-
-    def _tick(self, epoch: OpenEpoch) -> None:
-        for lane in epoch.due:
-            if epoch.failure is None:
-                tick = partial(lane.stage.tick, lane.partition, epoch.views[lane.stage.name])
-                self._hooks.call(epoch, tick, (lane,))
-
-    def _set_aside(self, epoch: OpenEpoch, batch: Batch) -> None:
-        """End a condemned record: in its stage's own way, or as a dead letter."""
-        message = batch.messages[0]
-        partition = TopicPartition(batch.topic, batch.partition)
-        error = self._suspects.condemned(partition, message.offset)
-        if error is None:
-            raise StateInDoubt(f"{message!r} is set aside without a cause")
-        self._dead[batch.topic].check(batch.topic, batch.partition)
-        lane = self._assignment.lane_of[partition]
-        view = epoch.views[lane.stage.name]
-        try:
-            ended = lane.stage.give_up(message, error, view)
-            if not ended:
-                self._closer.dead_letter(epoch, lane, message, error)
-        except ENDS_PROCESS:
-            raise
-        except Unavailable as away:
-            epoch.fail(Failure(away, (lane,)))
-            return
-        except Exception as refusal:
-            stop = PartitionStop(f"{message!r} fails and cannot be set aside: {describe(error)}; {describe(refusal)}")
-            epoch.fail(Failure(stop, (lane,)))
-            return
-        log.error("%r is set aside (%s): %s", message, "by its stage" if ended else "dead letter", describe(error))
-        epoch.aside = RecordSetAside(lane.stage.name, partition, message.offset, reason_of(error), not ended)
-
-    # --- after an epoch ---------------------------------------------------------------------------------------
-
-    def _advance(self, epoch: OpenEpoch) -> None:
-        """Make the committed epoch final: the state is kept, positions move on."""
-        offsets = epoch.offsets()
-        for lane in epoch.lanes:
-            lane.fresh = False
-            if lane.store is not None:
-                lane.store.keep()
-        for partition, offset in offsets.items():
-            self._assignment.lane_of[partition].next[partition] = offset
-            if self._suspects:
-                self._suspects.committed(partition, offset)
-            if self._crash_file is not None:
-                self._crash_file.committed(partition, offset)
-        self._rounds.committed(epoch, self._clock.monotonic_ms())
-        for batch in (*epoch.batches, *epoch.handover.batches):
-            self._dead[batch.topic].committed(batch.partition, len(batch.messages))
-        self._rests.through({lane.stage.name for lane in epoch.lanes})
-        if epoch.due:
-            pace(epoch.due, epoch.now_ms, self._clock.monotonic_ms())
-        self._counters.commits += 1
-        self._losses.in_a_row = 0
-        self._opener.size.committed(self._closer.last_ms)
-        self._opener.await_own(epoch.outbox.last)
-        if epoch.aside is not None:
-            self._dead[epoch.aside.partition.topic].set_aside(epoch.aside.partition.partition)
-            self._counters.dead += 1
-            self._on_event(epoch.aside)
-
-    def _undo(self, epoch: OpenEpoch, failure: Failure) -> None:
-        """Go back to before the epoch; its records wait to be taken again."""
-        for lane in epoch.lanes:
-            if lane.store is not None:
-                lane.store.undo()
-            lane.stage.forget(lane.partition)
-        self._intake.give_back(epoch.taken)
-        self._rounds.undone(epoch)
-        self._counters.undone += 1
-        self._on_event(EpochUndone(type(failure.error).__name__, epoch.sent))
-        if epoch.sent or isinstance(failure.error, EpochLost):
-            self._opener.size.shrink()
-            self._losses.lost(self._clock.monotonic_ms())
-        if epoch.handover.batches and not isinstance(failure.error, (EpochLost, Unavailable)):
-            log.warning("an epoch failed in a later round and is redone hop by hop: %s", describe(failure.error))
-        else:
-            self._judge(failure, alone=len(epoch.taken) == 1)
-
-    def _judge(self, failure: Failure, alone: bool) -> None:
-        """Decide what follows from a failure: rest, redo, stop lanes, or look for the record that fails."""
-        error = failure.error
-        if isinstance(error, EpochLost):
-            log.warning("an epoch is lost and redone: %s", error)
-        elif isinstance(error, Unavailable):
-            for stage in {lane.stage.name for lane in failure.lanes}:
-                log.warning("stage %s rests: %s", stage, error)
-                self._rests.rest(stage, str(error), self._clock.monotonic_ms())
-                self._on_event(StageRests(stage, str(error)))
-        elif isinstance(error, PartitionStop) or not failure.batches:
-            for lane in failure.lanes:
-                self._assignment.stop(lane, str(error) if isinstance(error, PartitionStop) else describe(error))
-        else:
-            log.warning("looking for the record that fails: %s", describe(error))
-            self._suspects.blame(failure.batches, error, alone)
-
     # --- the group's callbacks, and their consequences ----------------------------------------------------------
 
     def _on_assign(self, partitions: list[TopicPartition]) -> None:
@@ -366,20 +255,30 @@ class Engine:
 
     def _on_revoke(self, partitions: list[TopicPartition], lost: bool) -> None:
         log.info("%d partitions are %s", len(partitions), "lost" if lost else "revoked")
-        self._suspects.drop(partitions)
+        self._context.suspects.drop(partitions)
         self._assignment.on_revoke(partitions)
 
     def _lane_changed(self, lane: Lane) -> None:
         if lane.running:
-            self._opener.started(lane)
-            self._blame_crashes(lane)
+            self._pauses.started(lane)
+            if self._crash_file is not None:
+                self._failures.after_crashes(self._crash_file.blamed(), lane)
         self._on_event(LaneChanged(lane.stage.name, lane.partition, lane.status.value, lane.reason))
-
-    def _blame_crashes(self, lane: Lane) -> None:
-        for crash in self._crash_file.blamed() if self._crash_file is not None else ():
-            self._rounds.rest(EPOCHS_AFTER_A_CRASH)
-            self._suspects.after_crash(crash, lane.next.get(TopicPartition(crash.topic, crash.partition)))
 
 
 def _unmarked(_: Sequence[Batch]) -> None:
     """Where no crash file is, nothing is marked."""
+
+
+def _closer(context: Context, encode: Encode, confirm_clock: Callable[[], None]) -> Closer:
+    return Closer(
+        client=context.client,
+        encode=encode,
+        clock=context.clock,
+        options=context.options,
+        on_event=context.on_event,
+        confirm_clock=confirm_clock,
+        running=lambda: context.assignment.running,
+        cpu=context.cpu,
+        sources=stages_by_source(context.stages),
+    )

@@ -6,7 +6,7 @@ stand (`streams.rounds`): an epoch that fails there costs no abort, and the tran
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from schemas.errors import Fenced, NeedsPerson, Poison, StateInDoubt
@@ -128,6 +128,17 @@ class OpenEpoch:
         """How many records its stages processed: those taken and those handed over."""
         return self.records + sum(len(batch.messages) for batch in self.handover.batches)
 
+    def let_in(self, lanes: Iterable[Lane], record_bytes_max: int) -> None:
+        """Let the stages of these lanes run, each with its view of the epoch, tables included; again does nothing."""
+        for lane in lanes:
+            if lane not in self.lanes:
+                self.lanes[lane] = None
+                view = self.views.get(lane.stage.name)
+                if view is None:
+                    view = StageEpoch(lane.stage, self.now_ms, self.outbox.emitted, record_bytes_max)
+                    self.views[lane.stage.name] = view
+                view.give_tables(lane)
+
     def fail(self, failure: Failure) -> None:
         """Remember the first failure; what comes after it is its consequence."""
         if self.failure is None:
@@ -144,14 +155,3 @@ class OpenEpoch:
             if not any(source in offsets for source in lane.sources):
                 offsets.update(lane.next)
         return offsets
-
-
-def view_of(epoch: OpenEpoch, lane: Lane, bytes_max: int) -> StageEpoch:
-    """Return the epoch as the lane's stage sees it, its tables included."""
-    view = epoch.views.get(lane.stage.name)
-    if view is None:
-        view = epoch.views[lane.stage.name] = StageEpoch(lane.stage, epoch.now_ms, epoch.outbox.emitted, bytes_max)
-    if lane not in epoch.lanes:
-        epoch.lanes[lane] = None
-        view.give_tables(lane)
-    return view

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.assignment import Assignment
-from streams.backoff import Losses, Rests
+from streams.admission import Admission
 from streams.checks import Checks
 from streams.closing import Closer
+from streams.context import Context
 from streams.followers import Followers
 from streams.lanes import Lane
-from streams.opening import Opener
-from streams.stage import Stage
 from streams.state import EngineState, RestoreProgress
 
 
@@ -30,24 +28,16 @@ class Readiness:
     """Reads the engine's parts; changes nothing. Collections are copied before they are walked."""
 
     def __init__(
-        self,
-        stages: Sequence[Stage],
-        assignment: Assignment,
-        checks: Checks,
-        followers: Followers,
-        opener: Opener,
-        closer: Closer,
-        rests: Rests,
-        losses: Losses,
+        self, context: Context, *, checks: Checks, followers: Followers, admission: Admission, closer: Closer
     ) -> None:
-        self._stages = tuple(stages)
-        self._assignment = assignment
+        self._stages = context.stages
+        self._assignment = context.assignment
+        self._rests = context.rests
+        self._losses = context.losses
         self._checks = checks
         self._followers = followers
-        self._opener = opener
+        self._admission = admission
         self._closer = closer
-        self._rests = rests
-        self._losses = losses
         #: Whether the group counted us in at the last poll.
         self.member = False
 
@@ -62,8 +52,8 @@ class Readiness:
             restoring=tuple(found for lane in lanes if (found := _progress(lane)) is not None),
             stopped={(lane.stage.name, lane.partition): lane.reason for lane in lanes if lane.reason},
             resting=resting,
-            held=self._opener.held,
-            lag=self._opener.lag,
+            held=self._admission.held,
+            lag=self._admission.lag,
             entries={
                 (lane.stage.name, lane.partition): s.entries() for lane in running if (s := lane.store) is not None
             },

@@ -12,67 +12,49 @@ Decision 0011.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import count, repeat
 
-from schemas.errors import Overtaken
-from streams.assignment import Assignment
+from streams.admission import Admission
 from streams.client import Output, Place, Placed
-from streams.clock import Clock
 from streams.closing import Closer
-from streams.cpu import COMMITTING, Cpu
+from streams.context import Context
+from streams.cpu import COMMITTING
 from streams.epoch import OpenEpoch
 from streams.following import Following
-from streams.hooks import Hooks
-from streams.intake import Intake
 from streams.lanes import Lane
-from streams.opening import Opener
-from streams.options import EngineOptions
+from streams.preparing import Preparer
 from streams.stage import Batch, Message, Stage, TopicPartition
 
 #: More than the stages of a lead's way, because a declined offer goes to its next owner.
 ROUNDS_MAX = 8
-#: Epochs that go without after one that handed over and failed: the record behind it is to be met as a committed one,
-#: and a cluster that does not take a transaction is given smaller ones.
-PLAIN_EPOCHS = 16
-#: The same after two deaths at the same records: one that kills is to be met, and marked, as a committed one.
-EPOCHS_AFTER_A_CRASH = 1000
 
 
 class Rounds:
     """Chooses what is handed over, and what of it need not be written first."""
 
-    def __init__(
-        self,
-        stages: Sequence[Stage],
-        assignment: Assignment,
-        intake: Intake,
-        opener: Opener,
-        closer: Closer,
-        hooks: Hooks,
-        cpu: Cpu,
-        clock: Clock,
-        options: EngineOptions,
-        mark: Callable[[Sequence[Batch]], object],
-    ) -> None:
-        """Put the parts together; `mark` is told what is being prepared and processed."""
-        self._mark = mark
-        self._assignment = assignment
-        self._intake = intake
-        self._opener = opener
+    def __init__(self, context: Context, admission: Admission, preparer: Preparer, closer: Closer) -> None:
+        options = context.options
+        self._clock = context.clock
+        self._mark = context.mark
+        self._cpu = context.cpu
+        self._assignment = context.assignment
+        self._intake = context.intake
+        self._suspects = context.suspects
+        self._bypass = context.bypass
+        self._admission = admission
+        self._preparer = preparer
         self._closer = closer
-        self._hooks = hooks
-        self._cpu = cpu
-        self._clock = clock
         self._records_max = options.handed_over_records_max
+        self._record_bytes_max = options.record_bytes_max
         #: Of a stage of which more wait, further ones stay with the consumer, which can rest.
         self._kept_max = options.epoch_records_max
         self._ms_max = options.handed_over_ms_max
         #: What is left of the time of a transaction must do for its end.
         self._transaction_ms_max = options.epoch_slow_ms // 4
         #: Sources of the stages that can take records inside a transaction.
-        self._takers = frozenset(topic for stage in stages if not stage.reaches_out for topic in stage.sources)
+        self._takers = frozenset(topic for stage in context.stages if not stage.reaches_out for topic in stage.sources)
         self._own = Following()
         self._plain = 0
 
@@ -90,26 +72,20 @@ class Rounds:
             return ()
         epoch.rounds += 1
         batches = self._following(epoch, self._in_time(epoch))
-        self._opener.let_in(epoch, batches)
-        self._prepare(epoch, batches)
+        epoch.let_in(map(self._lane, batches), self._record_bytes_max)
+        epoch.undelivered.update((batch.topic, batch.partition) for batch in batches)
+        self._preparer.within(epoch, batches)
         return batches if epoch.failure is None else ()
 
-    def _prepare(self, epoch: OpenEpoch, batches: Sequence[Batch]) -> None:
-        by_stage: dict[Stage, list[Batch]] = {}
-        for batch in batches:
-            by_stage.setdefault(self._lane(batch[:2]).stage, []).append(batch)
-        for stage, own in by_stage.items():
-            lanes = tuple(self._lane(batch[:2]) for batch in own)
-            if epoch.failure is None:
-                self._hooks.call(epoch, partial(stage.prepare, own), lanes, tuple(own))
-
-    def _lane(self, place: Place) -> Lane:
-        return self._assignment.lane_of[TopicPartition(*place)]
+    def _lane(self, batch: Batch) -> Lane:
+        return self._assignment.lane_of[TopicPartition(batch.topic, batch.partition)]
 
     def may(self, epoch: OpenEpoch) -> bool:
         """Whether the epoch is small, sound and quick enough, and wrote something since its last round."""
         return (
             self._plain == 0
+            and not self._suspects
+            and not epoch.undelivered
             and epoch.failure is None
             and epoch.set_aside is None
             and epoch.rounds < ROUNDS_MAX
@@ -143,7 +119,6 @@ class Rounds:
 
     def _following(self, epoch: OpenEpoch, in_time: bool) -> list[Batch]:
         """Sort what was just appended: handed over now (returned, a batch a partition), kept, or left behind."""
-        may_run = self._opener.may_run() if in_time else ()
         handover, found, rooms = epoch.handover, list[Batch](), dict[Stage, bool]()
         handover.leave(epoch.outbox.untold)
         for place, (first, last, outputs) in epoch.outbox.appended.items():
@@ -157,7 +132,7 @@ class Rounds:
             follows = self._own.follows(place, at, (first, last), len(outputs))
             if not follows:
                 self._own.apart(place, at, epoch.number)
-            at_once = lane.stage.name in may_run and place[0] in self._takers and not (lane.fresh or waiting)
+            at_once = in_time and not waiting and self._takes_at_once(lane, place)
             if not follows or not (at_once or self._has_room(lane.stage, rooms)):
                 handover.leave((place,))
                 continue
@@ -165,6 +140,9 @@ class Rounds:
             if handover.add(batch, at_once=at_once):
                 found.append(batch)
         return found
+
+    def _takes_at_once(self, lane: Lane, place: Place) -> bool:
+        return place[0] in self._takers and self._admission.may_run(lane.stage) and not lane.fresh
 
     def _has_room(self, stage: Stage, known: dict[Stage, bool]) -> bool:
         """Whether no more than an epoch takes wait for a stage; what is `known` already is not counted again."""
@@ -187,22 +165,19 @@ class Rounds:
         for batch in handover.kept:
             self._intake.put(batch)
         self._own.committed(epoch.outbox.last)
-        self._opener.bypass.committed(handover.counts(), handover.left_behind, now_ms)
+        self._bypass.committed(handover.counts(), handover.left_behind, now_ms)
         self._plain = max(0, self._plain - 1)
 
     def undone(self, epoch: OpenEpoch) -> None:
-        """Do without for a while after an epoch that handed over and failed.
-
-        Not after one that was overtaken: told offsets skip nothing, and of that partition none is foretold now.
-        """
-        self._opener.bypass.end_all()
+        """Forget what an undone epoch may have written, and fetch everything again."""
+        self._bypass.end_all()
         self._own.undone(epoch.outbox.last)
-        if epoch.failure is not None and isinstance(error := epoch.failure.error, Overtaken):
-            self._own.overtaken(error.place, epoch.number)
-        elif epoch.handover.batches:
-            self.rest(PLAIN_EPOCHS)
 
-    def rest(self, epochs: int) -> None:
+    def overtaken(self, place: Place, epoch: OpenEpoch) -> None:
+        """Foretell nothing for a while of a partition to which someone else wrote before us."""
+        self._own.overtaken(place, epoch.number)
+
+    def go_hop_by_hop(self, epochs: int) -> None:
         """Hand nothing over for that many committed epochs."""
         self._plain = max(self._plain, epochs)
 

@@ -121,9 +121,9 @@ def test_what_is_kept_counts_once_among_what_waits() -> None:
     worker, _ = start(world, handed_over_records_max=0)
     world.send("raw", "k")
     worker.run(1)
-    assert worker.engine._intake.count(A) == 1
+    assert worker.engine._context.intake.count(A) == 1
     world.clock.advance(1000)
-    worker.engine._opener.regulate(may_open=True)
+    worker.engine._admission.decide()
     assert worker.engine.state().lag[A] == 1, "the marker alone: the record is not unread any more"
 
 
@@ -186,7 +186,7 @@ def test_more_than_an_epoch_holds_is_left_to_the_consumer(partitions: int, monke
     for number in range(100):
         world.send("raw", f"k{number}")
         worker.run()
-    waiting = sum(worker.engine._intake.count(TopicPartition("a", n)) for n in range(partitions))
+    waiting = sum(worker.engine._context.intake.count(TopicPartition("a", n)) for n in range(partitions))
     assert waiting > 10
     assert waiting - polled <= 11, "what was kept: no more once an epoch is full"
     counting.unavailable = False

@@ -81,7 +81,7 @@ def test_a_resting_stage_is_paused_at_the_client_only_when_an_epoch_of_it_waits(
         worker.run()
         world.clock.advance(20)
     assert bool(worker.client._paused) == pauses
-    intake = worker.engine._intake
+    intake = worker.engine._context.intake
     assert intake.ready(lambda partition: True) <= 20
     stage.unavailable = False
     world.clock.advance(6000)

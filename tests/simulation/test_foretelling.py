@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from streams.failures import PLAIN_EPOCHS
 from streams.following import SHARED_EPOCHS
 from streams.options import EngineOptions
-from streams.rounds import PLAIN_EPOCHS
 from streams.stage import Batch, Epoch, TopicPartition
 from tests.simulation.rig import Counting, Worker, World
 from tests.simulation.test_rounds import Feeding, commits, overtake, start, undone

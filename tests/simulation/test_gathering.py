@@ -101,7 +101,7 @@ def test_while_nothing_may_begin_it_waits_and_takes_in_no_more_than_an_epoch(wha
     held.worker.client.poll = watched  # type: ignore[method-assign]
     held.rounds(50)
     assert min(waits) > 0, "it does not spin"
-    assert held.worker.engine._intake.count(TopicPartition("a", 1)) <= 2 * 10
+    assert held.worker.engine._context.intake.count(TopicPartition("a", 1)) <= 2 * 10
     setattr(held, what, False)
     held.rounds(60)
     assert "k1=52" in held.world.out()

@@ -9,9 +9,9 @@ import pytest
 
 from schemas.errors import EpochLost, NeedsPerson, PartitionStop, Unavailable
 from streams.events import EpochCommitted, EpochUndone, RecordSetAside
+from streams.failures import PLAIN_EPOCHS
 from streams.following import SHARED_EPOCHS, Following
 from streams.options import EngineOptions
-from streams.rounds import PLAIN_EPOCHS
 from streams.stage import Batch, Epoch, Stage, TopicPartition
 from tests.simulation.rig import POISON, Counting, Crash, Worker, World
 
