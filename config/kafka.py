@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from config import security_problems
+
 Options = dict[str, str | int | float | bool]
 
 RETRY_BACKOFF_MS = 600
@@ -35,8 +37,11 @@ IDLE_RENEWAL_MS = 5 * 60 * 1000
 RECORD_BYTES_MAX = 8 * 1024 * 1024
 """What the client may send at all; topics allow less (see `KafkaSettings.record_bytes_max`)."""
 
-PASSED_THROUGH = ("security.", "ssl.", "sasl.", "enable.ssl.", "https.ca.")
-"""Options that people may set for a secured cluster, by the beginning of their names."""
+
+class KafkaSettingsProblem(ValueError):
+    """These settings must not be used. The message has all that is wrong with them, and no secret."""
+
+    exit_code = 78
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class KafkaSettings:
     """How one worker reaches its cluster.
 
     `name` is the stable slot: group member and transactional id are `group-name`, prefix first. `security` holds
-    librdkafka options for TLS and SASL, passed through as they are; its values are never shown.
+    librdkafka options for TLS and SASL, which the producer's own connection honours as well
+    (`config/security_problems.py`); its values are never shown.
     `record_bytes_max` is the limit by topic (name without prefix) where it differs from `default_record_bytes`.
     `static` false makes a member that leaves at once when closed, and whose place nobody can take over.
     """
@@ -68,9 +74,9 @@ class KafkaSettings:
     security: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what the in-doubt policy was not proven for. Raises ValueError with all problems at once."""
-        if problems := [*_timing_problems(self), *_name_problems(self)]:
-            raise ValueError("Kafka settings: " + "; ".join(problems))
+        """Refuse what the in-doubt policy was not proven for. Raises KafkaSettingsProblem with all problems at once."""
+        if problems := [*_timing_problems(self), *_name_problems(self), *security_problems.problems(self.security)]:
+            raise KafkaSettingsProblem("Kafka settings: " + "; ".join(problems))
 
     @property
     def group_id(self) -> str:
@@ -98,8 +104,7 @@ def _timing_problems(settings: KafkaSettings) -> list[str]:
 
 
 def _name_problems(settings: KafkaSettings) -> list[str]:
-    foreign = sorted(key for key in settings.security if not key.startswith(PASSED_THROUGH))
-    problems = [f"option {key} is not one of security, ssl or sasl" for key in foreign]
+    problems = []
     if not settings.bootstrap:
         problems.append("bootstrap is empty, expected host:port")
     if not settings.name or not settings.group:

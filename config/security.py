@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-BYTES_MAX = 64 * 1024
+from config.security_options import PREFIXES
 
-_PREFIXES = ("security.", "sasl.", "ssl.", "enable.ssl.", "https.ca.")
+BYTES_MAX = 64 * 1024
 
 
 class SecurityFileProblem(Exception):
     """A line of the file is not an option of that kind. The message names the line, never its value."""
 
+    exit_code = 78
+
 
 def read_security(path: Path) -> dict[str, str]:
-    """Return the options of the file; empty lines and lines that begin with # are passed over.
+    r"""Return the options of the file; empty lines and lines that begin with # are passed over.
+
+    A certificate or key written into the file itself (`ssl.*.pem`) is one line too: `\n` stands for each line's end.
 
     Raises SecurityFileProblem for an unreadable or oversized file, a line without `=`, and an option that is not
     about security: what protects exactness must not be set from outside.
@@ -35,8 +39,8 @@ def _options(path: Path, text: str) -> list[tuple[str, str]]:
         if not stripped or stripped.startswith("#"):
             continue
         name, equals, value = (part.strip() for part in stripped.partition("="))
-        if not equals or not name.startswith(_PREFIXES):
-            known = ", ".join(prefix + "*" for prefix in _PREFIXES)
+        if not equals or not name.startswith(PREFIXES):
+            known = ", ".join(prefix + "*" for prefix in PREFIXES)
             raise SecurityFileProblem(f"{path}, line {number}: expected `name = value` with a name like {known}")
-        options.append((name, value))
+        options.append((name, value.replace("\\n", "\n") if name.endswith(".pem") else value))
     return options
