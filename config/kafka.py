@@ -1,7 +1,7 @@
 """Every option of our Kafka clients, each with its reason; nothing else in leadflow sets one.
 
-The names are librdkafka's. What protects exactness is checked when the object is made (`KafkaSettings`): a set of
-values that the proofs of the in-doubt policy do not cover is refused, not warned about.
+The names are librdkafka's, which reads; the producer is our own (`streams.kafka_producer`). What protects exactness is
+checked when the object is made (`KafkaSettings`): values that its proofs do not cover are refused, not warned about.
 """
 
 from __future__ import annotations
@@ -13,26 +13,19 @@ from config import security_problems
 
 Options = dict[str, str | int | float | bool]
 
-RETRY_BACKOFF_MS = 600
-"""librdkafka's wait before it sends a request again; with its jitter of 20 % no copy leaves before 480 ms."""
-
-FIXED_BACKOFF_MS = 500
-"""AddPartitionsToTxn and TxnOffsetCommit are sent again after this fixed time."""
-
-CLOCK_MS = 400
-"""An epoch that took less has had no request sent twice; a longer one gets a new producer handle (rule 1)."""
+DEFAULT_PORT = 9092
 
 DEADLINE_MS = 8000
-"""From flush to the end of commit or abort; beyond it the outcome is unknown and the process ends (rule 3)."""
+"""From flush to the end of commit or abort; beyond it the outcome is unknown and the process ends."""
 
 TRANSACTION_TIMEOUT_MS = 10_000
 """How long a dead worker's open transaction holds up read-committed readers, restore among them."""
 
 SOCKET_TIMEOUT_MS = 10_000
-"""A stall shorter than this stays on one connection, so that no copy is made. Not above the transaction's."""
+"""How long librdkafka, which reads, waits for an answer."""
 
-IDLE_RENEWAL_MS = 5 * 60 * 1000
-"""Brokers close idle connections at ten minutes; a handle idle for longer than this is renewed before use."""
+IDLE_MS = 5 * 60 * 1000
+"""Brokers close idle connections at ten minutes; the producer makes one anew that idled for longer than this."""
 
 RECORD_BYTES_MAX = 8 * 1024 * 1024
 """What the client may send at all; topics allow less (see `KafkaSettings.record_bytes_max`)."""
@@ -61,22 +54,24 @@ class KafkaSettings:
     prefix: str = ""
     session_timeout_ms: int = 6000
     heartbeat_ms: int = 600
-    linger_ms: float = 1.0
     static: bool = True
-    clock_ms: int = CLOCK_MS
     deadline_ms: int = DEADLINE_MS
-    retry_backoff_ms: int = RETRY_BACKOFF_MS
     socket_timeout_ms: int = SOCKET_TIMEOUT_MS
     transaction_timeout_ms: int = TRANSACTION_TIMEOUT_MS
-    idle_renewal_ms: int = IDLE_RENEWAL_MS
+    idle_ms: int = IDLE_MS
     default_record_bytes: int = 1_000_000
     record_bytes_max: Mapping[str, int] = field(default_factory=dict)
     security: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what the in-doubt policy was not proven for. Raises KafkaSettingsProblem with all problems at once."""
+        """Refuse what exactness was not proven for. Raises KafkaSettingsProblem with all problems at once."""
         if problems := [*_timing_problems(self), *_name_problems(self), *security_problems.problems(self.security)]:
             raise KafkaSettingsProblem("Kafka settings: " + "; ".join(problems))
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of the brokers to begin with."""
+        return tuple(_address(part) for part in self.bootstrap.split(",") if part.strip())
 
     @property
     def group_id(self) -> str:
@@ -90,11 +85,11 @@ class KafkaSettings:
 
 
 def _timing_problems(settings: KafkaSettings) -> list[str]:
-    shortest_copy_ms = min(FIXED_BACKOFF_MS, 0.8 * settings.retry_backoff_ms)
-    order = settings.deadline_ms < settings.socket_timeout_ms <= settings.transaction_timeout_ms
     rules = [
-        (settings.clock_ms < shortest_copy_ms, f"clock_ms {settings.clock_ms} must be below {shortest_copy_ms:.0f}"),
-        (order, "deadline_ms < socket_timeout_ms <= transaction_timeout_ms must hold"),
+        (
+            settings.deadline_ms < settings.transaction_timeout_ms,
+            f"deadline_ms {settings.deadline_ms} must be below {settings.transaction_timeout_ms}, the transaction's",
+        ),
         (
             3 * settings.heartbeat_ms <= settings.session_timeout_ms,
             f"heartbeat_ms {settings.heartbeat_ms} must be at most a third of session_timeout_ms",
@@ -105,11 +100,21 @@ def _timing_problems(settings: KafkaSettings) -> list[str]:
 
 def _name_problems(settings: KafkaSettings) -> list[str]:
     problems = []
-    if not settings.bootstrap:
+    if not settings.bootstrap.strip(", "):
         problems.append("bootstrap is empty, expected host:port")
+    wrong = [address for address in settings.addresses if not 0 < address[1] < 1 << 16]
+    problems += [f"bootstrap holds a wrong port for {host!r}, expected host:port" for host, _ in wrong]
     if not settings.name or not settings.group:
         problems.append("group and name must not be empty")
     return problems
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Return host and port; a host alone has Kafka's usual port, and 0 is that of one which is no number."""
+    host, colon, port = text.strip().rpartition(":")
+    if not colon or port.endswith("]"):  # an IPv6 address may stand alone in brackets
+        return text.strip().strip("[]"), DEFAULT_PORT
+    return host.strip("[]"), int(port) if port.isdecimal() else 0
 
 
 def connection(settings: KafkaSettings, role: str) -> Options:
@@ -125,28 +130,6 @@ def connection(settings: KafkaSettings, role: str) -> Options:
         "reconnect.backoff.max.ms": 1000,  # 10 s by default: a broker that is back would wait for us
         "log.connection.close": False,  # idle connections close; that is no news
         "allow.auto.create.topics": False,  # a misspelt topic must fail, not appear with the broker's defaults
-    }
-
-
-def producer_options(settings: KafkaSettings) -> Options:
-    """The transactional producer. Times follow the in-doubt policy; see the constants above."""
-    return {
-        **connection(settings, "producer"),
-        "transactional.id": settings.slot,  # the same after a restart: taking it aborts our own leftovers
-        "transaction.timeout.ms": settings.transaction_timeout_ms,
-        "message.timeout.ms": settings.transaction_timeout_ms,  # librdkafka refuses more than the transaction's
-        "retry.backoff.ms": settings.retry_backoff_ms,
-        "retry.backoff.max.ms": 2 * settings.retry_backoff_ms,  # below 1.2 times it would cut the jitter's upper half
-        "socket.max.fails": 1,  # the default; 0 would keep a connection on which an answer was missed
-        "enable.idempotence": True,  # implied by transactions, said aloud
-        "acks": "all",
-        "max.in.flight.requests.per.connection": 5,  # the most that keeps order under idempotence
-        "linger.ms": settings.linger_ms,  # flush ends the wait of an epoch's tail at once
-        "batch.size": 256 * 1024,
-        "compression.type": "lz4",
-        "partitioner": "murmur2_random",  # as Java's clients; we name the partition ourselves, see `partitions`
-        "message.max.bytes": RECORD_BYTES_MAX,
-        "topic.metadata.propagation.max.ms": 2000,  # 30 s by default: a missing topic must fail within the deadline
     }
 
 

@@ -6,7 +6,7 @@ client adds it. Every call may block at most as long as it says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from schemas.errors import PartitionStop
@@ -98,10 +98,10 @@ class Client(Protocol):
         ...
 
     def begin(self) -> None:
-        """Begin a transaction; renews the producer handle first when a request may have been sent twice.
+        """Begin a transaction; takes the worker's name again first where the one before did not end well.
 
         The engine begins when a round has to be flushed, or when all is known that will be written.
-        Raises Unavailable when the renewal is not answered (nothing has begun), Fenced.
+        Raises Unavailable when that is not answered (nothing has begun), Fenced.
         """
         ...
 
@@ -113,19 +113,15 @@ class Client(Protocol):
         """
         ...
 
-    def produce(self, placed: Placed, told: Container[str] = ()) -> None:
-        """Queue records in the open transaction; those of one partition are appended in their order.
-
-        Where those of the topics in `told` are appended, `flush` tells. Raises EpochLost when one cannot be queued.
-        """
+    def produce(self, placed: Placed) -> None:
+        """Queue records in the open transaction; those of one partition are appended in their order."""
         ...
 
     def flush(self) -> Mapping[Place, tuple[int, int]]:
-        """Wait until every queued record is acknowledged. Raises EpochLost when one was refused.
+        """Wait until every queued record is appended. Raises EpochLost when one was refused.
 
-        Returns the offsets of the first and the last record to be told of since the last flush, by partition: they are
-        as far apart as the records when nothing lies between. A partition of which the broker did not say it is left
-        out.
+        Returns the offsets of the first and the last record queued since the last flush, by partition: they are as far
+        apart as the records when nothing lies between.
         """
         ...
 

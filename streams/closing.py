@@ -158,7 +158,7 @@ class Closer:
         """Put what is pending into the transaction, and note where it stands in stages' sources."""
         if not epoch.sent:
             self._begin(epoch)
-        self._client.produce(epoch.outbox.send(), self._sources)
+        self._client.produce(epoch.outbox.send())
         epoch.outbox.told(self._client.flush())
 
     def _begin(self, epoch: OpenEpoch) -> None:

@@ -1,7 +1,8 @@
 """The seam on a real cluster: a group consumer, a transactional producer and what goes with them.
 
-KafkaConsumer   membership, assignment, positions, records       streams/kafka_consumer.py
-KafkaProducer   transactions and the policy for commits in doubt streams/kafka_producer.py
+KafkaConsumer   membership, assignment, positions, records       streams/kafka_consumer.py   librdkafka
+KafkaProducer   transactions                                     streams/kafka_producer.py   our own, over
+                  Brokers, Connection, batches, wire             streams/kafka_brokers.py and its neighbours
 LogReader       stretches of logs, for restore                   streams/kafka_reader.py
 Follower        whole topics, for views                          streams/kafka_reader.py
 ClusterWatch    topics, counts and the broker's clock            streams/kafka_admin.py
@@ -10,7 +11,7 @@ Watchdog        ends the process when a call hangs               streams/watchdo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from config.kafka import KafkaSettings
 from schemas.errors import EpochLost, StateInDoubt
@@ -134,10 +135,10 @@ class KafkaClient:
                 placed[place] = [output]
         return placed
 
-    def produce(self, placed: Placed, told: Container[str] = ()) -> None:
+    def produce(self, placed: Placed) -> None:
         """See the seam."""
         for (topic, partition), own in placed.items():
-            self._producer.produce(self._full_names[topic], partition, own, topic in told)
+            self._producer.produce(self._full_names[topic], partition, own)
 
     def _check_size(self, topic: str, size: int, headers: Headers) -> None:
         """A record that the broker refuses inside a transaction costs two aborts; refuse it here."""
@@ -151,10 +152,10 @@ class KafkaClient:
             if (count := self._watch.count(topic)) is None:
                 raise EpochLost(f"topic {topic} does not exist")
             self._counts[topic] = count  # pinned: it never changes
-        return partition_of(key, count) if key is not None else -1
+        return partition_of(key, count) if key is not None else 0
 
     def flush(self) -> Mapping[Place, tuple[int, int]]:
-        """See the seam; the clock of the in-doubt policy is looked at here."""
+        """See the seam."""
         offsets = self._producer.flush()
         return {(self._names.plain(topic), partition): ends for (topic, partition), ends in offsets.items()}
 
@@ -162,7 +163,8 @@ class KafkaClient:
         """See the seam."""
         if not metadata.is_member:
             raise StateInDoubt("offsets were to be sent without a membership, which Kafka would accept unfenced")
-        self._producer.send_offsets(offsets, self._names.prefix, metadata)
+        full = self._full_names
+        self._producer.send_offsets({(full[topic], number): at for (topic, number), at in offsets.items()}, metadata)
 
     def commit(self) -> None:
         """See the seam."""

@@ -19,6 +19,8 @@ from schemas.errors import EpochLost, Fenced, LeadflowError, NeedsPerson, StateI
 
 log = logging.getLogger("leadflow.kafka")
 
+FENCED_PRODUCER = frozenset({KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
+STATE_LOST = frozenset({KafkaError.INVALID_TXN_STATE, KafkaError.INVALID_PRODUCER_ID_MAPPING})
 FENCED_MEMBER = frozenset({KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID})
 NOT_ALLOWED = frozenset(
     {
@@ -30,7 +32,6 @@ NOT_ALLOWED = frozenset(
         KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     }
 )
-CONNECTION = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
 OFFSET_OUTSIDE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 CHAIN_MAX = 8
 TWIN = "another process runs under the same name; give each worker its own --name"
@@ -68,9 +69,9 @@ def before_commit(error: KafkaError, doing: str, past_timeout: bool) -> Leadflow
     text = f"{doing}: {error.name()} {error.str()}"
     if is_member_fenced(error):
         return Fenced(f"{text}; {TWIN}")
-    if error.code() == KafkaError._FENCED:
+    if error.code() in FENCED_PRODUCER:
         return StateInDoubt(f"{text}; the transaction timed out") if past_timeout else Fenced(f"{text}; {TWIN}")
-    if is_fatal(error):
+    if error.code() in STATE_LOST:
         return StateInDoubt(text)
     if error.code() in NOT_ALLOWED:
         return NeedsPerson(f"{text}; check credentials and permissions")
@@ -78,9 +79,7 @@ def before_commit(error: KafkaError, doing: str, past_timeout: bool) -> Leadflow
 
 
 def at_commit(error: KafkaError, past_timeout: bool) -> LeadflowError:
-    """Return what a failed commit means: only "abort it" is a known outcome; the rest may have been committed."""
-    if not is_fatal(error) and error.txn_requires_abort():
-        return EpochLost(f"commit: {error.name()} {error.str()}")
+    """Return what a refused commit means: that a twin has our name, or nothing that is known for certain."""
     known = before_commit(error, "commit", past_timeout)
     return known if isinstance(known, Fenced) else StateInDoubt(f"commit: {error.name()} {error.str()}")
 

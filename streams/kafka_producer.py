@@ -1,334 +1,390 @@
-"""The transactional producer and the policy for commits in doubt.
+"""The transactional producer: one transaction at a time, whose every request is sent once under one producer epoch.
 
-librdkafka resends requests unseen, and a late copy of one transaction's request can tear the next one (its issue
-5423). A copy exists only after a lost connection or a time-out, both followed by a wait of at least
-min(500 ms, 0.8 x retry.backoff.ms). So an epoch that took less than `clock_ms` has none, and after any other one
-the handle is replaced: its init_transactions bumps the producer's epoch, and the broker refuses whatever is late.
+A transaction that is torn is torn by a request of an earlier one that comes late (`docs/guarantees.md`). Brokers refuse
+whatever bears an older producer epoch than the one they gave last. So there is one rule:
 
-    1 begin .. commit / abort took clock_ms or more, an abort, or an error: a new handle before the next begin
-    2 flush comes before send_offsets; an epoch that is slow by then is given up, not carried on
-    3 a call that hangs beyond deadline_ms ends the process: the outcome is unknown, only a restart restores it
-    4 an idle handle (5 min) and a handle that heard of a broken connection are renewed as well
+    a request that was not answered, or not with success, ends the transaction; and before the next one the name is
+    taken again, which raises the epoch (KIP-360)
+
+An answer that says "not now" (another transaction's ends are being written, a coordinator moves) did nothing: it is
+asked again. A commit alone has to be asked again when its answer was lost, for its outcome must be known; the name is
+taken again behind it as well. Beyond its deadline an outcome is unknown, and the process ends (exit 70).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, repeat
+from typing import Literal
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Producer
-from confluent_kafka import TopicPartition as RawPartition
+from confluent_kafka import KafkaError
 
-from config.kafka import KafkaSettings, producer_options
-from schemas.errors import EpochLost, LeadflowError, StateInDoubt, Unavailable
+from config.kafka import KafkaSettings
+from schemas.errors import EpochLost, Fenced, LeadflowError, StateInDoubt, Unavailable
+from streams import kafka_wire as wire
 from streams.client import GroupMetadata, Output
 from streams.kafka_admin import closest
-from streams.kafka_errors import CONNECTION, at_commit, before_commit, error_in, is_fatal, log
+from streams.kafka_batches import BATCH_BYTES_MAX, RecordBatch, after, batches_of
+from streams.kafka_brokers import Address, Brokers, NotKnown, Place
+from streams.kafka_bytes import Answer, Api
+from streams.kafka_connection import ConnectionLost, Line
+from streams.kafka_errors import at_commit, before_commit, log
 from streams.watchdog import Watchdog
 
-Report = Callable[[KafkaError | None, Any], None]
-Cause = Literal["first", "slow", "abort", "error", "connection", "idle"]
+Cause = Literal["first", "abort", "error", "connection"]
 
 INIT_TIMEOUT_S = 5.0
-"""One attempt; the first one on a fresh broker takes 1.5 s, later ones 0.06-0.5 s."""
+"""One attempt to take the name; on a fresh broker the first one takes 1.5 s, later ones some milliseconds."""
 
 ABORT_TIMEOUT_S = 3.0
-"""An abort that is not answered need not be: init_transactions of the next handle aborts what is open."""
+"""An abort that is not answered need not be: it is asked again when the name is taken again."""
 
-_NOT_OPEN = 0.0
+REQUEST_BYTES_MAX = 16 * 1024 * 1024
+"""A broker takes 100 MiB by default; what is more goes in several requests."""
 
-QUEUE_WAITS = 50
-QUEUE_WAIT_S = 0.1
+LEADER_TIMEOUT_S = 2.0
+"""How long a partition without a leader is waited for; a topic that is gone must fail within the deadline."""
+
+_PAUSES_S = (0.001, 0.001, 0.002, 0.002, 0.004, 0.004, 0.008, 0.016)
+_LAST_PAUSE_S = 0.032
+
+#: The coordinator did nothing, and will in a moment.
+_NOT_NOW = frozenset({KafkaError.CONCURRENT_TRANSACTIONS, KafkaError.COORDINATOR_LOAD_IN_PROGRESS})
+#: Another broker is to be asked.
+_MOVED = frozenset({KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR})
+#: A partition whose leader is being chosen, or a topic that this broker has not heard of yet.
+_NO_LEADER = frozenset({KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART})
 
 
 class KafkaProducer:
-    """One producer handle at a time, replaced whenever a request may have been sent twice.
-
-    `renewed(cause)` is called for each new handle (metric). Used from one thread.
-    """
+    """`renewed(cause)` is called whenever the name is taken (metric). Used from one thread at a time."""
 
     def __init__(self, settings: KafkaSettings, watchdog: Watchdog, renewed: Callable[[Cause], None]) -> None:
         self._settings = settings
-        self._options = producer_options(settings)
+        self._name = settings.slot
         self._watchdog = watchdog
         self.renewed = renewed
-        self._handle: Any = None
-        self._ready = False
+        line = Line(f"{settings.slot}-producer", settings.security)
+        self._brokers = Brokers(settings.addresses, line, settings.idle_ms / 1000)
+        self._producer = wire.NOBODY
+        #: Why the name is to be taken before the next transaction.
         self._stale: Cause | None = "first"
-        #: When the transaction began that is open or whose end was not answered.
-        self._began = _NOT_OPEN
-        self._used = time.monotonic()
-        self._gave_up_slow = False
-        self._dead: LeadflowError | None = None
-        self.refused: dict[str, str] = {}
-        #: Topics of which a record of this transaction reports its delivery: a report of each would cost 1 us a record.
-        self._reporting: set[str] = set()
-        #: How many offsets are to be told by partition, topics with prefix, and those that have been.
-        self._to_tell: dict[tuple[str, int], int] = {}
-        self._told: dict[tuple[str, int], list[int]] = {}
-        self._began_ms, self._stamp_ms = 0, 0
+        #: The next sequence number of each partition, under the epoch that we have.
+        self._sequences: dict[Place, int] = {}
+        self._queued: dict[Place, list[Output]] = {}
+        #: The partitions of the open transaction; whether the coordinator may know of it, and no end was answered.
+        self._added: set[Place] = set()
+        self._open = False
+        self._began = self._deadline = 0.0
+        self._began_ms = 0
         #: Our clock and the broker's append time of a record of the last flushed epoch, ms UTC.
         self.clock_sample: tuple[int, int] | None = None
-        self.send: Any = None
 
     # --- an epoch, in order ----------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Begin, on a new handle where rules 1 and 4 ask for one. Raises Unavailable: nothing has begun."""
-        if self._handle is not None and self._ready:
-            self._serve("begin", lambda: self._handle.poll(0))  # error_cb speaks here
-        self._raise_if_dead()
-        if (cause := self._renewal_cause()) is not None:
-            self._renew(cause)
-        self.refused.clear()
-        self._reporting.clear()
-        self._to_tell, self._told = {}, {}
-        try:
-            self._handle.begin_transaction()
-        except KafkaException as problem:
-            raise self._not_committed(problem.args[0], "begin") from None
+        """Begin; takes the name first where the rule asks for it. Raises Unavailable: nothing has begun."""
+        if self._stale is not None:
+            self._take(self._stale)
+        self._queued, self._added = {}, set()
         self._began = time.monotonic()
-        self._began_ms, self._stamp_ms = time.time_ns() // 1_000_000, 0
+        self._deadline = self._began + self._settings.transaction_timeout_ms / 1000
+        self._began_ms = time.time_ns() // 1_000_000
 
-    def produce(self, topic: str, partition: int, outputs: Sequence[Output], told: bool) -> None:
-        """Queue records of one partition in order; with `told`, the ends report their offsets.
+    def produce(self, topic: str, partition: int, outputs: Sequence[Output]) -> None:
+        """Queue records of one partition, in their order."""
+        self._queued.setdefault((topic, partition), []).extend(outputs)
 
-        Raises EpochLost when one cannot be queued.
+    def flush(self) -> dict[Place, tuple[int, int]]:
+        """Append all that is queued, and return the offsets of the first and the last record of each partition.
+
+        Raises EpochLost when one is refused, or not answered in time.
         """
-        if told:
-            place = (topic, partition)
-            self._to_tell[place] = self._to_tell.get(place, 0) + min(len(outputs), 2)
-            self._send(topic, partition, outputs[0], self._on_told)
-            self._send_rest(topic, partition, outputs[1:-1])
-            if len(outputs) > 1:
-                self._send(topic, partition, outputs[-1], self._on_told)
-        elif topic not in self._reporting:
-            self._send(topic, partition, outputs[0], self._on_delivery)
-            self._send_rest(topic, partition, outputs[1:])
-        else:
-            self._send_rest(topic, partition, outputs)
-        self._reporting.add(topic)
-
-    def _send_rest(self, topic: str, partition: int, outputs: Sequence[Output]) -> None:
-        """Queue records that need not report; the loop that all records go through."""
-        send = self.send
-        for output in outputs:
-            _, value, key, _, headers = output
-            try:
-                if headers:
-                    send(topic, value, key, partition, headers=list(headers))
-                else:
-                    send(topic, value, key, partition)
-            except (BufferError, KafkaException):
-                self._send(topic, partition, output, None)
-
-    def _send(self, topic: str, partition: int, output: Output, report: Report | None) -> None:
-        """Queue a record; waits for room, a while."""
-        _, value, key, _, headers = output
-        try:
-            self.send(topic, value, key, partition, headers=list(headers), on_delivery=report)
-        except BufferError:
-            self._wait_for_room()
-            self._send(topic, partition, output, report)
-        except KafkaException as problem:
-            raise self._not_committed(problem.args[0], f"produce to {topic}") from None
-
-    def flush(self) -> dict[tuple[str, int], tuple[int, int]]:
-        """Wait for all acknowledgements; give up an epoch that is slow by then (rule 2).
-
-        Returns the first and the last offset of each partition of which they were to be told, and were.
-        """
+        now = time.monotonic()
         self._watchdog.arm("flush", self._settings.deadline_ms / 1000)
-        left = self._serve("flush", lambda: self._handle.flush(self._settings.deadline_ms / 2000))
-        self._raise_if_dead()
-        if self._stamp_ms:
-            now_ms = time.time_ns() // 1_000_000
-            self.clock_sample = (closest(self._stamp_ms, self._began_ms, now_ms), self._stamp_ms)
-        if self.refused:
-            raise self._lost("error", "refused: " + ", ".join(f"{t} ({e})" for t, e in self.refused.items()))
-        if left:
-            raise self._lost("connection", f"{left} records were not acknowledged in time")
-        if self._stale == "connection":
-            raise self._lost("connection", "the connection broke during the epoch")
-        self._give_up_slow()
-        to_tell, told = self._to_tell, self._told
-        self._to_tell, self._told = {}, {}
-        return {place: (at[0], at[-1]) for place, at in told.items() if len(at) == to_tell.get(place)}
+        self._deadline = now + self._settings.deadline_ms / 1000
+        queued, self._queued = self._queued, {}
+        if not queued:
+            return {}
+        with self._epoch_ends("flush"):
+            deadline = now + self._settings.deadline_ms / 2000
+            leaders = self._leaders(queued, deadline)
+            self._add(queued.keys() - self._added, deadline)
+            return self._append(queued, leaders, deadline)
 
-    def send_offsets(self, offsets: Mapping[Any, int], prefix: str, metadata: GroupMetadata) -> None:
-        """Put the offsets into the transaction. librdkafka may block here for ever: the watchdog is armed."""
-        positions = [RawPartition(prefix + topic, number, at) for (topic, number), at in offsets.items()]
-        try:
-            self._handle.send_offsets_to_transaction(positions, metadata.raw, self._settings.deadline_ms / 1000)
-        except KafkaException as problem:
-            raise self._not_committed(problem.args[0], "send_offsets") from None
+    def send_offsets(self, offsets: Mapping[Place, int], metadata: GroupMetadata) -> None:
+        """Put the offsets of these partitions (topics with prefix) into the transaction. Raises EpochLost, Fenced."""
+        group = self._settings.group_id
+        instance = self._settings.slot if self._settings.static else None
+        member = wire.Member(group, metadata.generation, metadata.member, instance)
+        with self._epoch_ends("send_offsets"):
+            self._open = True
+            body = wire.add_offsets(self._name, self._producer, group)
+            self._demand(self._name, wire.OF_TRANSACTION, wire.ADD_OFFSETS, body, wire.error_answer)
+            body = wire.txn_offset_commit(self._name, self._producer, member, offsets)
+            self._demand(group, wire.OF_GROUP, wire.TXN_OFFSET_COMMIT, body, _first_error)
 
     def commit(self) -> None:
         """Commit; see the seam for what each error means."""
         self._watchdog.arm_if_idle("commit", self._settings.deadline_ms / 1000)
         try:
-            self._handle.commit_transaction(2 * self._settings.deadline_ms / 1000)  # the watchdog ends it before
-        except KafkaException as problem:
-            self._stale = "error"
-            outcome = at_commit(problem.args[0], self._past_timeout())
-            if isinstance(outcome, EpochLost):
-                outcome = EpochLost(f"{outcome}{self._refusals()}")
-            raise outcome from None
+            if self._open:
+                self._commit()
         finally:
             self._watchdog.disarm()
-        self._gave_up_slow = False
-        took_ms, self._began = self.elapsed_s() * 1000, _NOT_OPEN
-        self._ended("slow" if took_ms >= self._settings.clock_ms else None)
 
     def abort(self) -> None:
-        """Abort. An unanswered abort is as good: the handle goes, and the next one's start aborts what is open."""
+        """Abort. An unanswered abort is as good: it is asked again before the name is taken again."""
+        self._queued = {}
+        if not self._open:
+            self._watchdog.disarm()
+            return
+        self._stale = self._stale or "abort"
         self._watchdog.arm("abort", self._settings.deadline_ms / 1000)
         try:
-            if self._handle is not None:
-                self._handle.abort_transaction(ABORT_TIMEOUT_S)
-                self._began = _NOT_OPEN
-        except KafkaException as problem:
-            error: KafkaError = problem.args[0]
-            log.info("abort was not answered: %s; the next handle aborts", error.name())
-            if is_fatal(error):
-                self._drop()
-            if error.code() == KafkaError._FENCED and not self._past_timeout():
-                raise before_commit(error, "abort", past_timeout=False) from None
+            self._end_aborted(time.monotonic() + ABORT_TIMEOUT_S)
+        except (EpochLost, Unavailable) as problem:
+            log.info("abort was not answered: %s; it is asked again", problem)
         finally:
             self._watchdog.disarm()
-            self._ended("abort")
-
-    def elapsed_s(self) -> float:
-        """Return the seconds since the transaction began."""
-        return time.monotonic() - self._began
 
     def close(self) -> None:
-        """Drop the handle without waiting; the broker ends an open transaction at its time-out."""
-        self._drop()
+        """Drop the connections without waiting; the broker ends an open transaction at its time-out."""
+        self._brokers.close()
 
-    # --- handles ---------------------------------------------------------------------------------------------
+    # --- the name --------------------------------------------------------------------------------------------
 
     def connect(self) -> None:
-        """Make the first handle now, so that leftovers of our name are aborted before any offset is read."""
-        if not self._ready:
-            self._renew("first")
+        """Take the name now, so that leftovers under it are aborted before any offset is read."""
+        if self._producer == wire.NOBODY:
+            self._take("first")
 
-    def _renewal_cause(self) -> Cause | None:
-        if self._stale is not None or not self._ready:
-            return self._stale or "error"
-        idle_ms = (time.monotonic() - self._used) * 1000
-        return "idle" if idle_ms > self._settings.idle_renewal_ms else None
+    def _take(self, cause: Cause) -> None:
+        """Take the name: whoever has it the first time, and only if it is still ours later.
 
-    def _renew(self, cause: Cause) -> None:
-        if self._ready or self._handle is None:
-            self._drop()
-            self._handle = Producer({**self._options, "error_cb": self._on_error}, logger=log)
-        self._stale = cause
-        self._watchdog.arm("init_transactions", 4 * INIT_TIMEOUT_S)
+        Raises Unavailable: nothing is known, and it may be called again.
+        """
+        deadline = time.monotonic() + INIT_TIMEOUT_S
+        self._watchdog.arm("taking the name", 4 * INIT_TIMEOUT_S)
         try:
-            self._handle.init_transactions(INIT_TIMEOUT_S)
-        except KafkaException as problem:
-            raise self._not_taken(problem.args[0]) from None
+            if self._open:
+                self._end_aborted(deadline)
+            self._producer = self._initialised(deadline)
+        except EpochLost as problem:
+            raise Unavailable(str(problem)) from None
         finally:
             self._watchdog.disarm()
-        self.send = self._handle.produce
-        self._ready, self._stale = True, None
-        self._used = time.monotonic()
+        self._sequences, self._stale, self._open = {}, None, False
         self.renewed(cause)
 
-    def _not_taken(self, error: KafkaError) -> LeadflowError:
-        """Return what a failed init_transactions means; the handle stays for another try where that may help."""
-        outcome = before_commit(error, "taking the transactional id", past_timeout=False)
-        if not isinstance(outcome, EpochLost):
-            return outcome
-        if not error.retriable():
-            self._drop()
-        return Unavailable(str(outcome))
+    def _initialised(self, deadline: float) -> wire.Producer:
+        body = wire.init_producer_id(self._name, self._settings.transaction_timeout_ms, self._producer)
+        taken = wire.NOBODY
 
-    def _drop(self) -> None:
-        if self._handle is not None:
-            self._handle.purge()
-            self._handle.poll(0)
-        self._handle, self.send, self._ready = None, None, False
+        def error_of(answer: Answer) -> int:
+            nonlocal taken
+            error, taken = wire.init_producer_id_answer(answer)
+            return error
 
-    def _on_error(self, error: KafkaError) -> None:
-        if is_fatal(error):
-            self._dead = before_commit(error, "producer", self._past_timeout())
-        elif error.code() in CONNECTION:
-            self._stale = self._stale or "connection"
-        log.info("producer: %s %s", error.name(), error.str())
+        unanswered = self._stale == "connection"
+        try:
+            with self._epoch_ends("taking the name"):
+                self._demand(self._name, wire.OF_TRANSACTION, wire.INIT_PRODUCER_ID, body, error_of, deadline)
+        except Fenced as fenced:
+            if unanswered:  # a late request of ours may have opened a transaction, which the broker fences us for
+                raise StateInDoubt(f"{fenced}; or it was a request of ours that came late") from None
+            raise
+        return taken
 
-    def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
-        if error is None:
-            if not self._stamp_ms:
-                kind, stamp_ms = message.timestamp()
-                self._stamp_ms = stamp_ms if kind == TIMESTAMP_LOG_APPEND_TIME else 0
-        elif error.code() != KafkaError._PURGE_QUEUE:
-            self.refused[message.topic()] = error.name()
+    # --- what a transaction is made of -----------------------------------------------------------------------
 
-    def _on_told(self, error: KafkaError | None, message: Any) -> None:
-        self._on_delivery(error, message)
-        offset = message.offset()
-        if error is None and offset is not None:  # None: acknowledged as the duplicate of one whose answer was lost
-            self._told.setdefault((message.topic(), message.partition()), []).append(offset)
+    def _leaders(self, places: Mapping[Place, object], deadline: float) -> Mapping[Place, Address]:
+        until = min(deadline, time.monotonic() + LEADER_TIMEOUT_S)
+        for pause_s in _pauses():
+            try:
+                return self._brokers.leaders(places, deadline)
+            except NotKnown as problem:
+                if problem.code not in _NO_LEADER or time.monotonic() + pause_s >= until:
+                    raise
+                time.sleep(pause_s)
+        raise AssertionError("pauses do not end")
+
+    def _add(self, places: set[Place], deadline: float) -> None:
+        """Let the transaction write to more partitions."""
+        if places:
+            self._open = True
+            body = wire.add_partitions(self._name, self._producer, sorted(places))
+            self._demand(self._name, wire.OF_TRANSACTION, wire.ADD_PARTITIONS, body, _first_error_added, deadline)
+            self._added |= places
+
+    def _append(
+        self, queued: Mapping[Place, Sequence[Output]], leaders: Mapping[Place, Address], deadline: float
+    ) -> dict[Place, tuple[int, int]]:
+        requests = list(self._requests(queued, leaders))
+        timeout_ms = self._settings.deadline_ms // 2
+        contents = [(leader, {place: batch.content for place, batch in own.items()}) for leader, own in requests]
+        bodies = [(leader, wire.produce(self._name, timeout_ms, own)) for leader, own in contents]
+        appended: dict[Place, tuple[int, int]] = {}
+        refused: dict[str, int] = {}
+        for (_, batches), answer in zip(requests, self._brokers.ask_all(wire.PRODUCE, bodies, deadline), strict=True):
+            taken = wire.produce_answer(answer)
+            for place in batches:
+                error, offset, stamp_ms = taken.get(place, _NOT_TAKEN)
+                if error:
+                    refused[place[0]] = error
+                    continue
+                first = appended[place][0] if place in appended else offset
+                appended[place] = first, offset + batches[place].records - 1
+                self._note_clock(stamp_ms)
+        if refused:
+            raise self._refusal(refused)
+        return appended
+
+    def _requests(
+        self, queued: Mapping[Place, Sequence[Output]], leaders: Mapping[Place, Address]
+    ) -> Iterator[tuple[Address, dict[Place, RecordBatch]]]:
+        """Yield what to send to whom: a request holds one batch of a partition at most, and has a limit."""
+        now_ms = time.time_ns() // 1_000_000
+        open_: dict[Address, dict[Place, RecordBatch]] = {}
+        sizes: dict[Address, int] = {}
+        for place, outputs in queued.items():
+            sequence, leader = self._sequences.get(place, 0), leaders[place]
+            for batch in batches_of(outputs, self._producer, sequence, now_ms, self._batch_bytes(place[0])):
+                request, size = open_.setdefault(leader, {}), sizes.get(leader, 0) + len(batch.content)
+                if place in request or (request and size > REQUEST_BYTES_MAX):
+                    yield leader, request
+                    request, size = {}, len(batch.content)
+                open_[leader], sizes[leader] = request, size
+                request[place] = batch
+            self._sequences[place] = after(sequence, len(outputs))
+        yield from open_.items()
+
+    def _note_clock(self, stamp_ms: int) -> None:
+        if stamp_ms >= 0:
+            now_ms = time.time_ns() // 1_000_000
+            self.clock_sample = (closest(stamp_ms, self._began_ms, now_ms), stamp_ms)
+
+    def _refusal(self, refused: Mapping[str, int]) -> LeadflowError:
+        """Return what it means that records of these topics were refused; the worst error decides."""
+        self._brokers.forget()
+        named = ", ".join(f"{topic} ({KafkaError(error).name()})" for topic, error in sorted(refused.items()))
+        for error in refused.values():
+            if not isinstance(known := self._meaning(error, f"produce to {named}"), EpochLost):
+                return known
+        return EpochLost(f"refused: {named}")
 
     # --- ends ------------------------------------------------------------------------------------------------
 
-    def _ended(self, stale: Cause | None) -> None:
-        self._used = time.monotonic()
-        self._stale = self._stale or stale
+    def _commit(self) -> None:
+        body = wire.end_txn(self._name, self._producer, commit=True)
+        while True:
+            try:
+                error = self._asked(
+                    self._name, wire.OF_TRANSACTION, wire.END_TXN, body, wire.error_answer, self._deadline
+                )
+                break
+            except ConnectionLost as lost:  # it may have been done, or be done later: ask again, until it is known
+                self._stale = "connection"
+                log.info("commit was not answered: %s; it is asked again", lost)
+                if time.monotonic() >= self._deadline:
+                    raise StateInDoubt(f"commit: {lost}") from None
+                time.sleep(_LAST_PAUSE_S)
+        if error:
+            self._stale = "error"
+            raise at_commit(KafkaError(error), self._past_timeout())
+        self._open = False
 
-    def _give_up_slow(self) -> None:
-        """Rule 2; but only once in a row, so that a machine that is always slow goes on, a renewal per epoch."""
-        if self.elapsed_s() * 1000 < self._settings.clock_ms or self._gave_up_slow:
-            return
-        self._gave_up_slow = True
-        raise self._lost("slow", f"{self.elapsed_s() * 1000:.0f} ms before the offsets were sent")
+    def _end_aborted(self, deadline: float) -> None:
+        """Abort what is open under our epoch; nothing may be."""
+        body = wire.end_txn(self._name, self._producer, commit=False)
+        with self._epoch_ends("abort"):
+            nothing_open = frozenset({KafkaError.INVALID_TXN_STATE})
+            answered = wire.END_TXN, body, wire.error_answer, deadline, nothing_open
+            self._demand(self._name, wire.OF_TRANSACTION, *answered)
+        self._open = False
 
-    def _lost(self, cause: Cause, text: str) -> EpochLost:
-        self._watchdog.disarm()
-        self._stale = self._stale or cause
-        return EpochLost(text)
+    # --- asking ----------------------------------------------------------------------------------------------
 
-    def _serve(self, doing: str, call: Callable[[], int]) -> int:
-        """Make a call that serves callbacks; the binding raises fatal errors out of it."""
+    def _demand(
+        self,
+        key: str,
+        kind: int,
+        api: Api,
+        body: bytes,
+        error_of: Callable[[Answer], int],
+        deadline: float | None = None,
+        accepted: frozenset[int] = frozenset(),
+    ) -> None:
+        """Ask a coordinator, and raise what its error means while no commit was sent."""
+        error = self._asked(key, kind, api, body, error_of, self._deadline if deadline is None else deadline)
+        if error and error not in accepted:
+            raise self._meaning(error, api.name)
+
+    def _asked(
+        self, key: str, kind: int, api: Api, body: bytes, error_of: Callable[[Answer], int], deadline: float
+    ) -> int:
+        """Ask a coordinator until it answers more than "not now"; return its error code. Raises ConnectionLost."""
+        error = 0
+        for pause_s in _pauses():
+            try:
+                address = self._brokers.coordinator(key, kind, deadline)
+                error = error_of(self._brokers.ask(address, api, body, deadline))
+            except NotKnown as problem:
+                error = problem.code
+            if error in _MOVED:
+                self._brokers.forget()
+            elif error not in _NOT_NOW:
+                break
+            if time.monotonic() + pause_s >= deadline:
+                break
+            time.sleep(pause_s)
+        return error
+
+    @contextmanager
+    def _epoch_ends(self, doing: str) -> Iterator[None]:
+        """Let whatever goes wrong inside end the epoch; the name is taken again before the next one."""
         try:
-            return call()
-        except (KafkaException, SystemError) as problem:
-            error = error_in(problem) or self._fatal_error()
-            if error is not None:
-                raise self._not_committed(error, doing) from None
+            yield
+        except ConnectionLost as lost:
+            self._stale = "connection"
             self._watchdog.disarm()
-            raise StateInDoubt(f"{doing}: the producer cannot go on, and does not say why") from problem
+            raise EpochLost(f"{doing}: {lost}") from None
+        except NotKnown as problem:
+            self._stale = self._stale or "error"
+            self._watchdog.disarm()
+            raise self._meaning(problem.code, f"{doing}: {problem.subject}") from None
+        except LeadflowError:
+            self._stale = self._stale or "error"
+            self._watchdog.disarm()
+            raise
 
-    def _fatal_error(self) -> KafkaError | None:
-        """Ask a handle for its fatal error, by a call that a sound one in mid-epoch refuses as well."""
-        try:
-            self._handle.begin_transaction()
-        except KafkaException as problem:
-            error: KafkaError = problem.args[0]
-            return error if is_fatal(error) else None
-        return None
-
-    def _not_committed(self, error: KafkaError, doing: str) -> LeadflowError:
-        self._watchdog.disarm()
-        self._stale = "error"
-        return before_commit(error, doing, self._past_timeout())
-
-    def _refusals(self) -> str:
-        return f"; refused: {', '.join(sorted(self.refused))}" if self.refused else ""
+    def _meaning(self, error: int, doing: str) -> LeadflowError:
+        return before_commit(KafkaError(error), doing, self._past_timeout())
 
     def _past_timeout(self) -> bool:
-        return self._began != _NOT_OPEN and self.elapsed_s() * 1000 >= self._settings.transaction_timeout_ms
+        return self._open and (time.monotonic() - self._began) * 1000 >= self._settings.transaction_timeout_ms
 
-    def _raise_if_dead(self) -> None:
-        if self._dead is not None:
-            self._watchdog.disarm()
-            raise self._dead
+    def _batch_bytes(self, topic: str) -> int:
+        """Return what the topic takes as one batch."""
+        plain = topic.removeprefix(self._settings.prefix)
+        return min(BATCH_BYTES_MAX, self._settings.record_bytes_max.get(plain, self._settings.default_record_bytes))
 
-    def _wait_for_room(self) -> None:
-        for _ in range(QUEUE_WAITS):
-            if self._serve("produce", lambda: self._handle.poll(QUEUE_WAIT_S)) or len(self._handle) == 0:
-                return
-        raise self._lost("connection", "the send queue stayed full")
+
+_NOT_TAKEN = wire.Appended(KafkaError.UNKNOWN, -1, -1)
+
+
+def _first_error(answer: Answer) -> int:
+    return next(iter(wire.txn_offset_commit_answer(answer).values()), 0)
+
+
+def _first_error_added(answer: Answer) -> int:
+    """Return the error of the first partition that was refused, not of one that was not tried for another's sake."""
+    errors = set(wire.add_partitions_answer(answer).values())
+    return next(iter(errors - {KafkaError.OPERATION_NOT_ATTEMPTED}), 0)
+
+
+def _pauses() -> Iterator[float]:
+    """Yield how long to wait before asking again: little at first, never much, without an end."""
+    return chain(_PAUSES_S, repeat(_LAST_PAUSE_S))

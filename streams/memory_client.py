@@ -6,7 +6,7 @@ it would have been. Faults are injected through `on_step(step, when)`, called be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from schemas.errors import Fenced, StateInDoubt
 from streams.client import Entries, GroupMetadata, OffsetGone, Output, Place, Placed
@@ -202,21 +202,20 @@ class MemoryClient:
             placed.setdefault((topic, log.partition.partition), []).append(output)
         return placed
 
-    def produce(self, placed: Placed, told: Container[str] = ()) -> None:
+    def produce(self, placed: Placed) -> None:
         """Write at once: other readers must not see it before the commit anyway."""
         for place, outputs in placed.items():
             for output in outputs:
                 self.on_step("produce", "before")
-                self._append(place, output, place[0] in told)
+                self._append(place, output)
                 self.on_step("produce", "after")
 
-    def _append(self, place: Place, output: Output, told: bool) -> None:
+    def _append(self, place: Place, output: Output) -> None:
         self._check_begun()
         _, value, key, _, headers = output
         log = self._broker.place(place[0], key, place[1])  # the topic may be gone since
         offset = self._broker.append(self._name, self._epoch, log, key, value, headers)
-        if told:
-            self._told[place] = (self._told.get(place, (offset, offset))[0], offset)
+        self._told[place] = (self._told.get(place, (offset, offset))[0], offset)
         self._sample = (self._clock.real_ms(), self._broker.now_ms())
 
     def flush(self) -> Mapping[Place, tuple[int, int]]:

@@ -22,7 +22,8 @@ from typing import Literal
 from console.cluster.ports import HOST
 from console.faults.failure import FaultFailed
 
-TXN_OFFSET_COMMIT, ADD_PARTITIONS, ADD_OFFSETS, END_TXN = 28, 24, 25, 26
+PRODUCE, INIT_PRODUCER_ID = 0, 22
+ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT = 24, 25, 26, 28
 ANSWER_S = 10.0
 READ_BYTES = 1 << 16
 #: As a broker's `socket.request.max.bytes`: whatever says that it is longer is no request.
@@ -101,12 +102,11 @@ class Proxy:
             size = struct.unpack(">i", _exactly(late, 4))[0]
             return _exactly(late, size)
 
-    def after(self, trap: Trap) -> float | None:
-        """Return the seconds from the held request to its copy, None when there was none."""
+    def behind(self, trap: Trap) -> list[int]:
+        """Return the kinds of the requests that passed by after the one that was held, in their order."""
         if (held := trap.held) is None:
             raise FaultFailed("nothing was held")
-        copies = [at_s for at_s, api in list(self.passed) if api == held.api and at_s > held.at_s]
-        return copies[0] - held.at_s if copies else None
+        return [api for at_s, api in list(self.passed) if at_s > held.at_s]
 
     # --- in the loop -----------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +66,14 @@ class Doomed(KafkaClient):
         self._after("processed")
         super().begin()
 
-    def produce(self, placed: Placed, told: Container[str] = ()) -> None:
+    def produce(self, placed: Placed) -> None:
         """See the seam. The broker has one record before the process is struck: an open transaction is left."""
         if placed and self._armed("produced"):
             place, outputs = next(iter(placed.items()))
             super().produce({place: outputs[:1]})
             super().flush()
             self._after("produced")
-        super().produce(placed, told)
+        super().produce(placed)
 
     def flush(self) -> Mapping[Place, tuple[int, int]]:
         """See the seam."""

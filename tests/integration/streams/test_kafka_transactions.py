@@ -197,33 +197,28 @@ def begin_and_abort(client: KafkaClient, seconds: float) -> None:
         client.abort()
 
 
-def test_an_idle_handle_is_renewed(cluster: Cluster) -> None:
-    client = cluster.client(idle_renewal_ms=300)
+def test_a_connection_that_idled_is_made_anew(cluster: Cluster) -> None:
+    client = cluster.client(idle_ms=300)
     join_at_start(client)
     transact(client, [b"a"], {IN_0: 1})
     time.sleep(0.4)
     transact(client, [b"b"], {IN_0: 2})
-    assert "idle" in cluster.renewals
+    assert sorted(cluster.seen("out")) == [b"a", b"b"]
+    assert cluster.renewals == ["first"]
 
 
-def test_an_epoch_slow_before_its_offsets_is_given_up_once_and_then_let_through(cluster: Cluster) -> None:
-    """Rule 2, without a livelock on a machine that is always slow: the second one in a row goes on, and renews."""
+def test_an_epoch_that_takes_long_is_as_good_as_a_short_one(cluster: Cluster) -> None:
     client = cluster.client()
     join_at_start(client)
     client.begin()
-    time.sleep(0.45)
-    with pytest.raises(EpochLost, match="before the offsets"):
-        client.flush()
-    client.abort()
-    client.begin()
-    time.sleep(0.45)
     client.produce(client.place([("out", b"slow", b"k", 0, ())]))
     client.flush()
+    time.sleep(0.6)
     client.send_offsets({IN_0: 1}, client.group_metadata())
     client.commit()
     transact(client, [b"quick"], {IN_0: 2})
     assert cluster.seen("out")[0] == b"slow"
-    assert cluster.renewals[:3] == ["first", "slow", "slow"]
+    assert cluster.renewals == ["first"]
 
 
 def test_a_cluster_that_is_away_is_unavailable_not_an_exit(monkeypatch: pytest.MonkeyPatch) -> None:

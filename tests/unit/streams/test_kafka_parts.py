@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import struct
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -13,12 +12,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Message as RawMessage
 
 from config.kafka import (
-    CLOCK_MS,
-    DEADLINE_MS,
     KafkaSettings,
     admin_options,
     consumer_options,
-    producer_options,
     reader_options,
 )
 from schemas.errors import EpochLost, Fenced, NeedsPerson, StateInDoubt, Unavailable
@@ -27,7 +23,6 @@ from streams.client import GroupMetadata
 from streams.kafka_admin import KafkaAdmin, closest, sharper
 from streams.kafka_consumer import parse_metadata
 from streams.kafka_errors import as_consumer_error, at_commit, before_commit, error_in, unavailable
-from streams.kafka_producer import KafkaProducer
 from streams.kafka_records import Names, RecordReader
 from streams.murmur2 import partition_of as in_python
 from streams.stage import Message, TopicPartition
@@ -42,13 +37,11 @@ SETTINGS = KafkaSettings("127.0.0.1:9092", prefix="p.")
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"clock_ms": 500}, "clock_ms"),
-        ({"retry_backoff_ms": 400}, "clock_ms"),
         ({"deadline_ms": 10_000}, "deadline_ms"),
-        ({"socket_timeout_ms": 12_000}, "deadline_ms"),
         ({"heartbeat_ms": 3000}, "heartbeat_ms"),
         ({"security": {"acks": "0"}}, "acks"),
         ({"bootstrap": ""}, "bootstrap"),
+        ({"bootstrap": "good:1,bad:x"}, "'bad'"),
         ({"name": ""}, "name"),
     ],
 )
@@ -58,26 +51,21 @@ def test_settings_that_the_proofs_do_not_cover_are_refused(change: dict[str, Any
 
 
 def test_all_problems_are_told_at_once() -> None:
-    with pytest.raises(ValueError, match=r"clock_ms.*heartbeat_ms.*bootstrap"):
-        KafkaSettings("", clock_ms=600, heartbeat_ms=5000)
+    with pytest.raises(ValueError, match=r"deadline_ms.*heartbeat_ms.*bootstrap"):
+        KafkaSettings("", deadline_ms=20_000, heartbeat_ms=5000)
 
 
-def test_the_producer_is_what_the_policy_asks_for() -> None:
-    options = producer_options(SETTINGS)
-    wanted = {
-        "transactional.id": "p.leadflow-w1",
-        "retry.backoff.ms": 600,
-        "retry.backoff.max.ms": 1200,
-        "socket.timeout.ms": 10_000,
-        "transaction.timeout.ms": 10_000,
-        "socket.max.fails": 1,
-        "acks": "all",
-        "enable.idempotence": True,
-        "compression.type": "lz4",
-        "partitioner": "murmur2_random",
-    }
-    assert {name: options[name] for name in wanted} == wanted
-    assert (CLOCK_MS, DEADLINE_MS) == (400, 8000)
+@pytest.mark.parametrize(
+    ("bootstrap", "addresses"),
+    [
+        ("127.0.0.1:9093", (("127.0.0.1", 9093),)),
+        ("a:1, b:2 ,", (("a", 1), ("b", 2))),
+        ("broker", (("broker", 9092),)),
+        ("[::1]:9093,[::1]", (("::1", 9093), ("::1", 9092))),
+    ],
+)
+def test_addresses_are_read_as_librdkafka_reads_them(bootstrap: str, addresses: tuple[tuple[str, int], ...]) -> None:
+    assert KafkaSettings(bootstrap).addresses == addresses
 
 
 def test_the_consumer_never_resells_and_never_skips() -> None:
@@ -97,7 +85,7 @@ def test_the_consumer_never_resells_and_never_skips() -> None:
 
 def test_security_reaches_every_handle_and_no_text() -> None:
     settings = KafkaSettings("127.0.0.1:9092", security={"sasl.password": "open sesame"})
-    for options in (producer_options, consumer_options, admin_options):
+    for options in (consumer_options, admin_options):
         assert options(settings)["sasl.password"] == "open sesame"
     assert reader_options(settings, "reader")["sasl.password"] == "open sesame"
     assert "sesame" not in repr(settings)
@@ -136,9 +124,10 @@ def test_a_consumers_error_means(error: KafkaError, kind: type) -> None:
         (kafka_error(KafkaError.ILLEGAL_GENERATION, abort=True), EpochLost),
         (kafka_error(KafkaError.UNKNOWN_MEMBER_ID, abort=True), EpochLost),
         (kafka_error(KafkaError._TIMED_OUT), EpochLost),
-        (kafka_error(KafkaError._FENCED, fatal=True), Fenced),
-        (kafka_error(KafkaError.FENCED_INSTANCE_ID, abort=True), Fenced),
-        (kafka_error(KafkaError.INVALID_TXN_STATE, fatal=True), StateInDoubt),
+        (kafka_error(KafkaError.PRODUCER_FENCED), Fenced),
+        (kafka_error(KafkaError.INVALID_PRODUCER_EPOCH), Fenced),
+        (kafka_error(KafkaError.FENCED_INSTANCE_ID), Fenced),
+        (kafka_error(KafkaError.INVALID_TXN_STATE), StateInDoubt),
         (kafka_error(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED), NeedsPerson),
     ],
 )
@@ -146,23 +135,20 @@ def test_before_the_commit_is_sent_an_error_means_that_nothing_happened(error: K
     assert type(before_commit(error, "flush", past_timeout=False)) is kind
 
 
-@pytest.mark.parametrize("text", ["", "Local: This instance has been fenced by a newer instance"])
-def test_a_transaction_that_timed_out_fences_us_without_a_twin(text: str) -> None:
-    error = kafka_error(KafkaError._FENCED, fatal=True, text=text)
-    assert type(before_commit(error, "flush", past_timeout=True)) is StateInDoubt
+def test_a_transaction_that_timed_out_fences_us_without_a_twin() -> None:
+    assert type(before_commit(kafka_error(KafkaError.PRODUCER_FENCED), "flush", past_timeout=True)) is StateInDoubt
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (kafka_error(KafkaError._INCONSISTENT, abort=True), EpochLost),
-        (kafka_error(KafkaError._FENCED, fatal=True), Fenced),
-        (kafka_error(KafkaError._TIMED_OUT), StateInDoubt),
-        (kafka_error(KafkaError.INVALID_TXN_STATE, fatal=True, abort=True), StateInDoubt),
+        (kafka_error(KafkaError.PRODUCER_FENCED), Fenced),
+        (kafka_error(KafkaError.UNKNOWN), StateInDoubt),
+        (kafka_error(KafkaError.INVALID_TXN_STATE), StateInDoubt),
         (kafka_error(KafkaError.TOPIC_AUTHORIZATION_FAILED), StateInDoubt),
     ],
 )
-def test_a_failed_commit_is_lost_only_when_the_client_says_abort(error: KafkaError, kind: type) -> None:
+def test_a_refused_commit_is_a_twins_doing_or_in_doubt(error: KafkaError, kind: type) -> None:
     assert type(at_commit(error, past_timeout=False)) is kind
 
 
@@ -276,74 +262,6 @@ def test_an_error_in_a_records_clothes_is_raised() -> None:
 # --- a call that hangs ------------------------------------------------------------------------------------------------
 
 
-class HangingHandle:
-    """A producer handle as librdkafka's becomes after a reset connection: send_offsets never returns."""
-
-    def __init__(self) -> None:
-        self.freed = threading.Event()
-
-    def flush(self, timeout_s: float) -> int:
-        return 0
-
-    def send_offsets_to_transaction(self, *arguments: Any) -> None:
-        self.freed.wait(10)
-
-
-def test_an_epoch_that_hangs_beyond_the_deadline_ends_the_process() -> None:
-    ended = threading.Event()
-    told: list[tuple[int, str]] = []
-
-    def die(code: int, reason: str) -> None:
-        told.append((code, reason))
-        ended.set()
-
-    watchdog = Watchdog(die)
-    producer: Any = KafkaProducer(KafkaSettings("127.0.0.1:1", deadline_ms=300), watchdog, lambda cause: None)
-    producer._handle = handle = HangingHandle()
-    producer._began = time.monotonic()
-    producer._stale = None
-    producer.flush()
-    call = threading.Thread(target=producer.send_offsets, args=({}, "p.", GroupMetadata(1, "m", b"")))
-    call.start()
-    assert ended.wait(5)
-    handle.freed.set()
-    call.join(5)
-    watchdog.close()
-    assert told[0][0] == 70
-    assert "flush" in told[0][1]
-
-
-class FencedHandle:
-    """A producer handle that works, until it is fenced at a begin."""
-
-    def commit_transaction(self, timeout_s: float) -> None:
-        """Committed."""
-
-    def abort_transaction(self, timeout_s: float) -> None:
-        raise KafkaException(kafka_error(KafkaError._TIMED_OUT))
-
-    def begin_transaction(self) -> None:
-        text = "Local: This instance has been fenced by a newer instance"
-        raise KafkaException(kafka_error(KafkaError._FENCED, fatal=True, text=text))
-
-    def poll(self, timeout_s: float) -> int:
-        return 0
-
-
-@pytest.mark.parametrize(("end", "kind"), [("commit", Fenced), ("abort", StateInDoubt)])
-def test_only_a_transaction_that_may_be_open_still_can_have_timed_out(end: str, kind: type) -> None:
-    """An idle worker that is fenced has a twin; one whose abort was not answered was fenced by the broker."""
-    watchdog = Watchdog(lambda code, reason: None)
-    producer: Any = KafkaProducer(KafkaSettings("127.0.0.1:1"), watchdog, lambda cause: None)
-    producer._handle, producer._ready = FencedHandle(), True
-    producer._began = time.monotonic() - 20
-    getattr(producer, end)()
-    producer._stale = None
-    with pytest.raises(kind):
-        producer.begin()
-    watchdog.close()
-
-
 def test_an_epoch_tells_the_clock_more_sharply_than_the_watch() -> None:
     """A clock 3 s ahead: the watch's window of ten seconds holds the broker's time, an epoch's does not."""
     broker, ahead = 1_000_000, 3_000
@@ -372,25 +290,3 @@ def test_a_leader_that_moves_is_asked_again_and_then_unavailable() -> None:
     admin._handle = type("Topics", (), {"list_topics": lambda self, timeout: None})()
     assert admin.offsets([TopicPartition("a", 0)], None) == {TopicPartition("a", 0): (1, 2)}
     assert len(asked) == 2
-
-
-def test_a_partition_whose_ends_are_not_both_told_is_left_out() -> None:
-    """When the first answer was lost, the broker acknowledges a copy of what it has already: without an offset."""
-
-    class Report:
-        def __init__(self, offset: int | None) -> None:
-            self.offset = lambda: offset
-            self.topic = lambda: "t"
-            self.partition = lambda: 3
-            self.timestamp = lambda: (0, 0)
-
-    watchdog = Watchdog(lambda code, reason: None)
-    producer: Any = KafkaProducer(KafkaSettings("127.0.0.1:1"), watchdog, lambda cause: None)
-    producer._handle = type("Handle", (), {"flush": lambda self, timeout: 0})()
-    producer._began = time.monotonic()
-    for offsets, told in (((7, 9), {("t", 3): (7, 9)}), ((7, None), {}), ((None, 9), {})):
-        producer._to_tell = {("t", 3): 2}
-        for offset in offsets:
-            producer._on_told(None, Report(offset))
-        assert producer.flush() == told
-    watchdog.close()

@@ -1,0 +1,114 @@
+"""One connection to one broker, on which each request is sent once and answered before its deadline, or is lost.
+
+Nothing is ever sent again here: who asks decides what a lost request means. That is what librdkafka cannot promise, and
+what the producer's exactness rests on (decision 0012).
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.kafka_bytes import Answer, Api, Malformed, frame, opened
+
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
+"""A longer answer is none: ours hold some bytes a partition."""
+
+CONNECT_TIMEOUT_S = 3.0
+
+
+class ConnectionLost(Exception):
+    """What was asked last on this connection may have been done, or may still be done later. It is closed."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """How brokers are reached: our name in their logs and quotas, and what secures the connection."""
+
+    client: str
+    security: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Connection:
+    """A connection that is made with the object. Used from one thread."""
+
+    def __init__(self, address: tuple[str, int], line: Line, deadline: float) -> None:
+        """Connect by `deadline` (monotonic seconds), but not longer than CONNECT_TIMEOUT_S.
+
+        Raises ConnectionLost, and NeedsPerson where the broker does not let us in.
+        """
+        self._address = address
+        self._line = line
+        self._asked: list[tuple[Api, int]] = []
+        self._number = 0
+        #: When something was last heard on it, monotonic seconds.
+        self.used = time.monotonic()
+        self.closed = False
+        try:
+            self._socket = socket.create_connection(address, timeout=_left(deadline, CONNECT_TIMEOUT_S))
+        except OSError as problem:
+            raise ConnectionLost(f"{self}: {problem}") from None
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle would add up to 40 ms
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def __str__(self) -> str:
+        return f"{self._address[0]}:{self._address[1]}"
+
+    def ask(self, api: Api, body: bytes, deadline: float) -> Answer:
+        """Send a request and wait for its answer. Raises ConnectionLost."""
+        self.send(api, body, deadline)
+        return self.receive(deadline)
+
+    def send(self, api: Api, body: bytes, deadline: float) -> None:
+        """Send a request; its answer is received in its turn. Raises ConnectionLost."""
+        self._number = number = self._number + 1 & 0x7FFFFFFF
+        try:
+            self._socket.settimeout(_left(deadline))
+            self._socket.sendall(frame(api, number, self._line.client, body))
+        except OSError as problem:
+            raise self._lost(f"{api.name}: {problem}") from None
+        self._asked.append((api, number))
+
+    def receive(self, deadline: float) -> Answer:
+        """Wait for the answer to the oldest request that has none. Raises ConnectionLost."""
+        api, number = self._asked.pop(0)
+        try:
+            size = int.from_bytes(self._exactly(4, deadline), "big")
+            if not 4 <= size <= ANSWER_BYTES_MAX:
+                raise Malformed(f"an answer of {size} bytes")
+            answered, answer = opened(api, self._exactly(size, deadline))
+        except (OSError, Malformed) as problem:
+            raise self._lost(f"{api.name}: {problem}") from None
+        if answered != number:
+            raise self._lost(f"{api.name}: answer {answered} came for request {number}")
+        self.used = time.monotonic()
+        return answer
+
+    def close(self) -> None:
+        """Close; what was asked and not answered is lost."""
+        self.closed = True
+        self._socket.close()
+
+    def _exactly(self, size: int, deadline: float) -> bytes:
+        buffer = bytearray(size)
+        view, got = memoryview(buffer), 0
+        while got < size:
+            self._socket.settimeout(_left(deadline))
+            if not (count := self._socket.recv_into(view[got:])):
+                raise ConnectionResetError("closed by the broker")
+            got += count
+        return bytes(buffer)
+
+    def _lost(self, text: str) -> ConnectionLost:
+        self.close()
+        return ConnectionLost(f"{self}, {text}")
+
+
+def _left(deadline: float, most: float = 3600.0) -> float:
+    """Return the seconds left, as a socket's time-out. Raises TimeoutError when there are none."""
+    left = min(deadline - time.monotonic(), most)
+    if left <= 0:
+        raise TimeoutError("no answer in time")
+    return left
