@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import KafkaError
@@ -128,7 +127,7 @@ class Brokers:
     def _connection(self, address: Address, deadline: float) -> Connection:
         connection = self._connections.get(address)
         if connection is not None:
-            if not connection.closed and time.monotonic() - connection.used < self._idle_s:
+            if connection.is_good(self._idle_s):
                 return connection
             connection.close()
             del self._connections[address]

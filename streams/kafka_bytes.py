@@ -39,6 +39,10 @@ class Answer:
         self._at += form.size
         return int(number)
 
+    def rest(self) -> bytes:
+        """Return what is not read yet."""
+        return self._bytes[self._at :]
+
     def int8(self) -> int:
         """Return the next int8."""
         return self._number(_INT8)

@@ -12,11 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streams.kafka_bytes import Answer, Api, Malformed, frame, opened
+from streams.kafka_sasl import authenticate
+from streams.kafka_tls import refusal, shake_hands, tls_context
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 """A longer answer is none: ours hold some bytes a partition."""
 
 CONNECT_TIMEOUT_S = 3.0
+
+_RELOGIN_AFTER = 0.8
+"""The part of a log-in's lifetime after which another connection is made: the broker closes one that outlives it."""
 
 
 class ConnectionLost(Exception):
@@ -37,7 +42,7 @@ class Connection:
     def __init__(self, address: tuple[str, int], line: Line, deadline: float) -> None:
         """Connect by `deadline` (monotonic seconds), but not longer than CONNECT_TIMEOUT_S.
 
-        Raises ConnectionLost, and NeedsPerson where the broker does not let us in.
+        Raises ConnectionLost, NeedsPerson where the broker does not let us in, Unavailable where nobody gives a token.
         """
         self._address = address
         self._line = line
@@ -46,12 +51,13 @@ class Connection:
         #: When something was last heard on it, monotonic seconds.
         self.used = time.monotonic()
         self.closed = False
+        #: When the broker wants another log-in, monotonic seconds (KIP-368).
+        self.ends = float("inf")
         try:
-            self._socket = socket.create_connection(address, timeout=_left(deadline, CONNECT_TIMEOUT_S))
+            self._socket = self._connected(_left(deadline, CONNECT_TIMEOUT_S))
         except OSError as problem:
             raise ConnectionLost(f"{self}: {problem}") from None
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle would add up to 40 ms
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._log_in(deadline)
 
     def __str__(self) -> str:
         return f"{self._address[0]}:{self._address[1]}"
@@ -79,17 +85,44 @@ class Connection:
             if not 4 <= size <= ANSWER_BYTES_MAX:
                 raise Malformed(f"an answer of {size} bytes")
             answered, answer = opened(api, self._exactly(size, deadline))
-        except (OSError, Malformed) as problem:
+        except OSError as problem:
+            lost = self._lost(f"{api.name}: {problem}")
+            raise refusal(problem, self._address[0]) or lost from None
+        except Malformed as problem:
             raise self._lost(f"{api.name}: {problem}") from None
         if answered != number:
             raise self._lost(f"{api.name}: answer {answered} came for request {number}")
         self.used = time.monotonic()
         return answer
 
+    def is_good(self, idle_s: float) -> bool:
+        """Whether it may be used: not closed, not idle for longer than that, and still logged in."""
+        now = time.monotonic()
+        return not self.closed and now - self.used < idle_s and now < self.ends
+
     def close(self) -> None:
         """Close; what was asked and not answered is lost."""
         self.closed = True
         self._socket.close()
+
+    def _connected(self, timeout_s: float) -> socket.socket:
+        tls = tls_context(self._line.security)
+        plain = socket.create_connection(self._address, timeout=timeout_s)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle would add up to 40 ms
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return plain if tls is None else shake_hands(plain, tls, self._address[0])
+
+    def _log_in(self, deadline: float) -> None:
+        def exchange(key: int, version: int, body: bytes, /) -> bytes:
+            return self.ask(Api("log-in", key, version), body, deadline).rest()
+
+        try:
+            lifetime_ms = authenticate(exchange, self._line.security, str(self))
+        except BaseException:
+            self.close()
+            raise
+        if lifetime_ms:
+            self.ends = time.monotonic() + _RELOGIN_AFTER * lifetime_ms / 1000
 
     def _exactly(self, size: int, deadline: float) -> bytes:
         buffer = bytearray(size)
