@@ -59,6 +59,9 @@ _KNOWN = {
     *("sasl.oauthbearer.config", "sasl.oauthbearer.sub.claim.name", "sasl.oauthbearer.metadata.authentication.type"),
 }
 
+NAMES = frozenset(_KNOWN | _TLS_REFUSED.keys())
+"""All that we have something to say about, beside the families of Kerberos and of assertions."""
+
 _EXTENSION_NAME, _EXTENSION_VALUE = re.compile(r"[A-Za-z]+"), re.compile(r"[\x21-\x7e \t\r\n]*")
 
 
@@ -69,7 +72,7 @@ def problems(security: Mapping[str, str]) -> list[str]:
 
 def _names(security: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(security):
-        if name not in _KNOWN | _TLS_REFUSED.keys() and not name.startswith((_ASSERTION, _KERBEROS)):
+        if name not in NAMES and not name.startswith((_ASSERTION, _KERBEROS)):
             yield f"option {name} is not one of librdkafka's for security, ssl or sasl"
 
 

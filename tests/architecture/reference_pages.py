@@ -141,6 +141,7 @@ def settings_page() -> str:
         "shows the values of a process and where each comes from; secrets and passwords in URLs are stars. A wrong or "
         "misspelt variable stops the process before it does anything: all problems at once, exit code 78.",
         table(("variable", "values", "default", "what"), rows),
+        "[security.md](security.md) shows what `LEADFLOW_KAFKA_SECURITY_FILE` may hold.",
         "`LEADFLOW_CACHE` is the folder for downloads (Kafka's jars); it is no setting of a process, and tests have "
         "variables of their own that begin with `LEADFLOW_TEST_`.",
         "## Which must be the same for all workers",

@@ -6,16 +6,19 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from config import security_problems
+from config.kafka import KafkaSettingsProblem
 from config.plan import keys
 from config.plan.check import check_sources
 from config.plan.keys import Keys
 from config.plan.problems import PlanProblems
 from config.plan.values import KINDS
-from config.security import SecurityFileProblem
+from config.security import SecurityFileProblem, read_security
 from config.setting_problems import SettingsProblems
 from console import cli
 from schemas import errors
@@ -57,7 +60,8 @@ def raised() -> set[str]:
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
     ours = {one.__name__ for one in subclasses(LeadflowError) if one.__module__.split(".")[0] in PACKAGES}
-    return ours | {PlanProblems.__name__, SettingsProblems.__name__, SecurityFileProblem.__name__}
+    below = (PlanProblems, SettingsProblems, SecurityFileProblem, KafkaSettingsProblem)
+    return ours | {one.__name__ for one in below}
 
 
 def test_every_alert_has_a_heading_that_says_how_urgent_it_is() -> None:
@@ -140,6 +144,25 @@ def test_refusals_are_what_the_check_says(change: str, said: str) -> None:
     with pytest.raises(PlanProblems) as caught:
         check_sources({"plan.yaml": changed((old, new))})
     assert [str(problem) for problem in caught.value.problems] == said.splitlines()
+
+
+# --- a secured Kafka ---------------------------------------------------------------------------------------------
+
+SECURITY = (DOCS / "security.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("example", re.findall(r"```ini\n(.*?)```", SECURITY, re.DOTALL))
+def test_examples_of_security_files_are_taken(example: str, tmp_path: Path) -> None:
+    file = tmp_path / "kafka.conf"
+    file.write_text(example, encoding="utf-8")
+    security = read_security(file)
+    assert len(security) == len(example.splitlines())
+    assert security_problems.problems(security) == []
+
+
+def test_every_option_of_the_security_file_is_on_its_page() -> None:
+    told = set(re.findall(r"`([a-z][a-z.]+)", SECURITY))
+    assert security_problems.NAMES - told == set()
 
 
 # --- links and paths ---------------------------------------------------------------------------------------------
