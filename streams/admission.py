@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from streams.backlog import Backlog
+from streams.client import Place
 from streams.context import Context
 from streams.followers import Followers
 from streams.lanes import Lane
@@ -71,10 +72,10 @@ class Admission:
 
     def _waiting(self, idle: set[str]) -> dict[str, int]:
         """Return how many records wait for each stage that is not idle."""
-        lanes = self._assignment.lane_of
-        self.lag = lag = self._client.waiting({source: self._intake.next_of(source) for source in lanes})
+        running, next_of = self._assignment.running, self._intake.next_of
+        self.lag = lag = self._client.waiting({source: next_of(source) for lane in running for source in lane.sources})
         waiting: dict[str, int] = {}
-        for lane in self._assignment.running:
+        for lane in running:
             name = lane.stage.name
             if name not in idle:
                 count = sum(lag.get(source, 0) + self._intake.count(source) for source in lane.sources)
@@ -97,14 +98,14 @@ class Admission:
         """Whether records, timers and hooks of a stage may run."""
         return stage.name not in self._halted
 
-    def may_take_alone(self, partition: TopicPartition) -> bool:
+    def may_take_alone(self, place: Place) -> bool:
         """Whether a partition's records may be taken, in an epoch of their own if they are under suspicion."""
-        lane = self._assignment.lane_of.get(partition)
+        lane = self._assignment.lane_of.get(place)
         return lane is not None and lane.stage.name not in self._halted
 
-    def may_take(self, partition: TopicPartition) -> bool:
+    def may_take(self, place: Place) -> bool:
         """Whether a partition's records may be taken together with others."""
-        return self.may_take_alone(partition) and self._suspects.limit(partition) is None
+        return self.may_take_alone(place) and self._suspects.limit(place) is None
 
     def fresh_lanes(self) -> Sequence[Lane]:
         """Return the lanes whose `restored` hook has still to run, and may."""

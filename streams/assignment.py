@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from schemas.errors import PartitionStop, Poison, StateInDoubt, Unavailable
 from schemas.records import Position
-from streams.client import Client
+from streams.client import Client, Place
 from streams.clock import Clock
 from streams.intake import Intake
 from streams.lanes import KeptState, Lane, LaneStatus
@@ -57,7 +57,7 @@ class Assignment:
         #: Lanes that run, rebuilt when one starts or ends; the hot path iterates over it.
         self.running: tuple[Lane, ...] = ()
         #: Source partitions of running lanes, with their lane.
-        self.lane_of: dict[TopicPartition, Lane] = {}
+        self.lane_of: dict[Place, Lane] = {}
         #: Called with each lane that begins to run (after a restore), stops or leaves.
         self.on_change: Callable[[Lane], None] = lambda lane: None
 

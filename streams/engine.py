@@ -183,13 +183,13 @@ class Engine:
             StateInDoubt, Fenced, NeedsPerson: from the stage, or for a batch that is not of the open epoch.
         """
         epoch = self._epoch
-        key = (batch.topic, batch.partition)
-        if epoch is None or key not in epoch.undelivered:
+        place = batch.place
+        if epoch is None or place not in epoch.undelivered:
             raise StateInDoubt(f"a batch of {batch.topic}-{batch.partition} was delivered outside of its epoch")
-        epoch.undelivered.discard(key)
+        epoch.undelivered.discard(place)
         if epoch.failure is not None:
             return
-        self._hooks.process(epoch, self._assignment.lane_of[TopicPartition(*key)], batch)
+        self._hooks.process(epoch, self._assignment.lane_of[place], batch)
 
     def next_round(self, epoch: OpenEpoch) -> Sequence[Batch]:
         """Return what was just written for stages of this worker, to be processed next; empty: close the epoch.

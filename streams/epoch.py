@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from schemas.errors import Fenced, NeedsPerson, Poison, StateInDoubt
-from streams.client import GroupMetadata, Output
+from streams.client import GroupMetadata, Output, Place
 from streams.events import RecordSetAside
 from streams.handover import Handover
 from streams.lanes import Lane
@@ -107,11 +107,11 @@ class OpenEpoch:
     #: What is to be told once a condemned record's epoch is committed.
     aside: RecordSetAside | None = None
     #: Batches not yet delivered: closing before all are is a fault of the driver.
-    undelivered: set[tuple[str, int]] = field(default_factory=set)
+    undelivered: set[Place] = field(default_factory=set)
     views: dict[str, StageEpoch] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.undelivered = {(batch.topic, batch.partition) for batch in self.batches}
+        self.undelivered = {batch.place for batch in self.batches}
 
     @property
     def taken(self) -> tuple[Batch, ...]:

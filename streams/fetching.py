@@ -9,7 +9,6 @@ from streams.admission import Admission
 from streams.client import OffsetGone, Place
 from streams.context import Context
 from streams.cpu import FETCHING
-from streams.stage import TopicPartition
 from streams.timers import next_due
 
 #: Longest poll while a lane is on its way to work: what it waits for comes from elsewhere.
@@ -59,12 +58,8 @@ class Fetcher:
         so that a hop takes two; and its transaction would begin while the broker still writes the last one's markers,
         which librdkafka answers with a wait of 20 ms (engine.md, section 5).
         """
-        lanes, may_take = self._assignment.lane_of, self._admission.may_take_alone
-        self._own = {
-            place
-            for place in written
-            if place in lanes and place not in self._bypass and may_take(TopicPartition(*place))
-        }
+        may_take = self._admission.may_take_alone
+        self._own = {place for place in written if place not in self._bypass and may_take(place)}
 
     def _fetch(self, records_max: int, timeout_s: float) -> int:
         try:

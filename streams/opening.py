@@ -62,8 +62,7 @@ class Opener:
         if not (batches or fresh or timed):
             return None
         epoch = OpenEpoch(number, now_ms, self._clock.monotonic_ms(), tuple(batches), metadata, due=tuple(timed))
-        lane_of = self._assignment.lane_of
-        taking = [lane_of[batch.topic, batch.partition] for batch in batches]  # type: ignore[index]  # equal tuples
+        taking = [self._assignment.lane_of[batch.place] for batch in batches]
         epoch.let_in([*taking, *fresh, *timed], self._record_bytes_max)
         return epoch
 
@@ -71,9 +70,9 @@ class Opener:
         """Take as many records as an epoch may, downstream first."""
         room = self._size.records
         batches: list[Batch] = []
-        for partition in sorted(self._intake.waiting(), key=lambda waiting: -self._depth[waiting.topic]):
-            if room > 0 and self._admission.may_take(partition):
-                batches.append(self._intake.take(partition, room))
+        for place in sorted(self._intake.waiting(), key=lambda waiting: -self._depth[waiting[0]]):
+            if room > 0 and self._admission.may_take(place):
+                batches.append(self._intake.take(place, room))
                 room -= len(batches[-1].messages)
         return batches
 

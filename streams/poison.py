@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from schemas.errors import Poison
+from streams.client import Place
 from streams.crash_file import Crashes
 from streams.stage import Batch, TopicPartition
 
@@ -39,7 +40,7 @@ class Suspects:
     """What is known of failing records; empty as long as all is well."""
 
     def __init__(self) -> None:
-        self._suspects: dict[TopicPartition, Suspect] = {}
+        self._suspects: dict[Place, Suspect] = {}
         self._condemned: dict[TopicPartition, tuple[int, Exception]] = {}
 
     def __bool__(self) -> bool:
@@ -47,9 +48,9 @@ class Suspects:
 
     def partitions(self) -> list[TopicPartition]:
         """Return suspect partitions; each must be taken in epochs of its own."""
-        return list(self._suspects)
+        return [TopicPartition(*place) for place in self._suspects]
 
-    def limit(self, partition: TopicPartition) -> int | None:
+    def limit(self, partition: Place) -> int | None:
         """Return how many records of a suspect partition an epoch may take; None: it is no suspect."""
         suspect = self._suspects.get(partition)
         return None if suspect is None else suspect.limit

@@ -12,7 +12,7 @@ from streams.epoch import Failure, OpenEpoch
 from streams.events import PrepareSlow
 from streams.hooks import Hooks
 from streams.lanes import Lane
-from streams.stage import Batch, Stage, TopicPartition
+from streams.stage import Batch, Stage
 
 #: Decides what follows from a failure; told as well whether its batch stood alone.
 Judge = Callable[[Failure, bool], None]
@@ -84,5 +84,4 @@ class Preparer:
         return by_stage
 
     def _lanes(self, batches: Sequence[Batch]) -> tuple[Lane, ...]:
-        lane_of = self._assignment.lane_of
-        return tuple(lane_of[TopicPartition(batch.topic, batch.partition)] for batch in batches)
+        return tuple(self._assignment.lane_of[batch.place] for batch in batches)

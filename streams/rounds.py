@@ -25,7 +25,7 @@ from streams.epoch import OpenEpoch
 from streams.following import Following
 from streams.lanes import Lane
 from streams.preparing import Preparer
-from streams.stage import Batch, Message, Stage, TopicPartition
+from streams.stage import Batch, Message, Stage
 
 #: More than the stages of a lead's way, because a declined offer goes to its next owner.
 ROUNDS_MAX = 8
@@ -72,13 +72,10 @@ class Rounds:
             return ()
         epoch.rounds += 1
         batches = self._following(epoch, self._in_time(epoch))
-        epoch.let_in(map(self._lane, batches), self._record_bytes_max)
-        epoch.undelivered.update((batch.topic, batch.partition) for batch in batches)
+        epoch.let_in([self._assignment.lane_of[batch.place] for batch in batches], self._record_bytes_max)
+        epoch.undelivered.update(batch.place for batch in batches)
         self._preparer.within(epoch, batches)
         return batches if epoch.failure is None else ()
-
-    def _lane(self, batch: Batch) -> Lane:
-        return self._assignment.lane_of[TopicPartition(batch.topic, batch.partition)]
 
     def may(self, epoch: OpenEpoch) -> bool:
         """Whether the epoch is small, sound and quick enough, and wrote something since its last round."""
@@ -102,7 +99,7 @@ class Rounds:
         """Tell where records will stand that go to partitions of this worker, if it is known of all of them."""
         lanes, first = self._assignment.lane_of, dict[Place, int]()
         for place in placed:
-            if place in epoch.handover.left_behind or TopicPartition(*place) not in lanes:
+            if place in epoch.handover.left_behind or place not in lanes:
                 continue
             at = self._foretold(epoch, place)
             if at is None:
@@ -122,11 +119,10 @@ class Rounds:
         handover, found, rooms = epoch.handover, list[Batch](), dict[Stage, bool]()
         handover.leave(epoch.outbox.untold)
         for place, (first, last, outputs) in epoch.outbox.appended.items():
-            partition = TopicPartition(*place)
-            lane = self._assignment.lane_of.get(partition)
+            lane = self._assignment.lane_of.get(place)
             if lane is None or place in handover.left_behind:
                 continue
-            waiting = self._intake.count(partition)
+            waiting = self._intake.count(place)
             end = handover.end(place)
             at = self._intake.next_of(place) if end is None else end
             follows = self._own.follows(place, at, (first, last), len(outputs))
@@ -161,7 +157,7 @@ class Rounds:
         self._following(epoch, in_time=False)
         handover = epoch.handover
         for batch in handover.batches:
-            self._intake.skip((batch.topic, batch.partition), batch.messages[-1].offset + 1)
+            self._intake.skip(batch.place, batch.messages[-1].offset + 1)
         for batch in handover.kept:
             self._intake.put(batch)
         self._own.committed(epoch.outbox.last)

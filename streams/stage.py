@@ -17,7 +17,12 @@ V = TypeVar("V")
 
 
 class TopicPartition(NamedTuple):
-    """A partition of a topic, by the topic's name without prefix."""
+    """A partition of a topic, by the topic's name without prefix: what is owned, and what the client is told of.
+
+    Inside an epoch partitions are named by the batch, and by the record that is written: there by the plain pair
+    (`streams.client.Place`), which takes a fifth of the time to make. The two are equal and hash alike, so that either
+    finds what is kept by the other; a mapping that both ask is typed by the pair.
+    """
 
     topic: str
     partition: int
@@ -44,6 +49,11 @@ class Batch(NamedTuple):
     topic: str
     partition: int
     messages: Sequence[Message]
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The partition, as a plain pair."""
+        return self[:2]
 
 
 class Table(Protocol[V]):
