@@ -24,7 +24,9 @@ admin: Any = _admin  # its type stubs leave out what its page names
 
 USER, PASSWORD, KEY_PASSWORD = "leadflow", "open, ses=ame", "locked"
 LIMIT_S = 20.0
-SESSION_MS = 60_000
+SESSION_MS = 3_000
+"""What a log-in by SCRAM-SHA-512 lasts; another one is made at four fifths of it."""
+
 API_VERSIONS = 18
 JAAS = "org.apache.kafka.common.security"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,11 @@ from confluent_kafka.admin import AdminClient
 
 from console.cluster.ports import HOST
 from schemas.errors import NeedsPerson
+from streams.kafka_client import KafkaClient
+from streams.stage import Message, TopicPartition
+from tests.integration.streams.conftest import Cluster, join_at_start, transact
 from tests.integration.streams.secured_kafka import (
+    LIMIT_S,
     SESSION_MS,
     SecuredKafka,
     let_in,
@@ -137,3 +142,74 @@ def test_a_token_opens_for_both_as_long_as_it_lives(kafka_secured: SecuredKafka)
             let_in(kafka_secured.sasl_port, security),
         ):
             pass
+
+
+# --- the whole client ------------------------------------------------------------------------------------------------
+
+IN_0 = TopicPartition("in", 0)
+
+
+@pytest.fixture
+def open_door(kafka_secured: SecuredKafka, prefix: str) -> Cluster:
+    """The broker as who needs no password sees it, with topics `in` and `out`."""
+    found = Cluster(kafka_secured.bootstrap, prefix)
+    found.make_topics({"in": 1, "out": 1})
+    return found
+
+
+@contextmanager
+def secured_cluster(port: int, prefix: str) -> Iterator[Cluster]:
+    """Give the broker behind that port, and close the clients that were made of it."""
+    found = Cluster(f"{HOST}:{port}", prefix)
+    try:
+        yield found
+    finally:
+        for client in found.clients:
+            client.close()
+
+
+@pytest.mark.parametrize("by", ["PLAIN", "certificate"])
+def test_an_epoch_is_read_and_committed_through_a_secured_listener(
+    kafka_secured: SecuredKafka, open_door: Cluster, by: str
+) -> None:
+    certificate = by == "certificate"
+    port = kafka_secured.mutual_port if certificate else kafka_secured.sasl_port
+    security = kafka_secured.mutual() if certificate else kafka_secured.secured(by)
+    with secured_cluster(port, open_door.prefix) as cluster:
+        client = cluster.client(security=security)
+        join_at_start(client)
+        open_door.send("in", [b"a lead"])
+        polled = [message.value for message in poll_one(client)]
+        transact(client, [b"sold"], {IN_0: 1})
+        assert polled == [b"a lead"]
+        assert client.committed([IN_0]) == {IN_0: 1}
+    assert open_door.seen("out") == [b"sold"]
+
+
+def poll_one(client: KafkaClient) -> list[Message]:
+    """Poll until something came."""
+    found: list[Message] = []
+    end = time.monotonic() + LIMIT_S
+    while not found:
+        assert time.monotonic() < end, "no record came"
+        found = client.poll(10, 0.05)
+    return found
+
+
+def test_epochs_go_on_when_a_log_in_ends(kafka_secured: SecuredKafka, open_door: Cluster) -> None:
+    """A connection that outlives its log-in is closed by the broker, and the name would be taken again."""
+    security = kafka_secured.secured("SCRAM-SHA-512")
+    with (
+        secured_cluster(kafka_secured.sasl_port, open_door.prefix) as cluster,
+        let_in(kafka_secured.sasl_port, security) as (outliving, _),
+    ):
+        client = cluster.client(security=security)
+        join_at_start(client)
+        end, count = time.monotonic() + 1.3 * SESSION_MS / 1000, 0
+        while time.monotonic() < end:
+            transact(client, [b"%d" % count], {IN_0: count})
+            count += 1
+        assert cluster.renewals == ["first"]
+        with pytest.raises(ConnectionResetError):
+            versions(outliving)
+    assert open_door.seen("out") == [b"%d" % number for number in range(count)]
