@@ -49,6 +49,7 @@ class Context:
     size: EpochSize
     #: Partitions of which nothing is fetched, because all of it is known.
     bypass: Bypass
+    #: Where the CPU of the working thread goes.
     cpu: Cpu
 
 

@@ -15,6 +15,8 @@ A driver (the Faust app, or a plain loop) calls, from one thread at a time:
 A step that fails before the transaction has begun is undone in memory; after that it is aborted and undone. Records
 given back wait in process and are not fetched again. An outcome that nobody knows ends the process (StateInDoubt,
 exit 70).
+
+Here is the order of the steps; what a step does is in a module of its own (a table of them: docs/architecture.md).
 """
 
 from __future__ import annotations

@@ -131,13 +131,14 @@ class OpenEpoch:
     def let_in(self, lanes: Iterable[Lane], record_bytes_max: int) -> None:
         """Let the stages of these lanes run, each with its view of the epoch, tables included; again does nothing."""
         for lane in lanes:
-            if lane not in self.lanes:
-                self.lanes[lane] = None
-                view = self.views.get(lane.stage.name)
-                if view is None:
-                    view = StageEpoch(lane.stage, self.now_ms, self.outbox.emitted, record_bytes_max)
-                    self.views[lane.stage.name] = view
-                view.give_tables(lane)
+            if lane in self.lanes:
+                continue
+            self.lanes[lane] = None
+            view = self.views.get(lane.stage.name)
+            if view is None:
+                view = StageEpoch(lane.stage, self.now_ms, self.outbox.emitted, record_bytes_max)
+                self.views[lane.stage.name] = view
+            view.give_tables(lane)
 
     def fail(self, failure: Failure) -> None:
         """Remember the first failure; what comes after it is its consequence."""

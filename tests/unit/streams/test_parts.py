@@ -1,4 +1,4 @@
-"""Small parts of the engine: clock, options, rests, partitioner, log, timers, crash file."""
+"""Small parts of the engine: clock, options, partitioner, log, timers, crash file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from streams.backoff import Rests
 from streams.clock import Clock, ManualClock
 from streams.crash_file import CrashFile
 from streams.memory_log import PartitionLog, Transaction, TransactionStatus
@@ -49,24 +48,6 @@ def test_a_jump_of_the_wall_clock_is_no_passing_of_time() -> None:
 def test_options_are_checked(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         EngineOptions(**wrong)  # type: ignore[arg-type]
-
-
-def test_rests_double_up_to_the_longest_and_begin_anew_after_success() -> None:
-    rests = Rests(100, 300)
-    lengths = []
-    now = 0
-    for _ in range(4):
-        rests.rest("s", "away", now)
-        assert rests.resting("s", now) == "away"
-        until = next(ms for ms in range(now, now + 1000) if rests.resting("s", ms) is None)
-        lengths.append(until - now)
-        now = until
-    assert lengths == [100, 200, 300, 300]
-    assert rests.reasons() == {"s": "away"}, "over, but not yet through"
-    rests.through(["s"])
-    assert rests.reasons() == {}
-    rests.rest("s", "away", now)
-    assert rests.resting("s", now + 100) is None
 
 
 @pytest.mark.parametrize(
