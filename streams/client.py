@@ -108,8 +108,8 @@ class Client(Protocol):
     def place(self, outputs: Sequence[Output]) -> Placed:
         """Return the records by the partition they go to, in their order; nothing is sent, and it never waits long.
 
-        Without a partition: murmur2 of the key over the pinned count; -1 when there is no key either and the client
-        leaves it to the producer. Raises EpochLost for an unknown topic and for a record that is too large for it.
+        Without a partition: murmur2 of the key over the pinned count, 0 when there is no key either. Raises EpochLost
+        for an unknown topic and for a record that is too large for it.
         """
         ...
 

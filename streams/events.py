@@ -10,7 +10,7 @@ from streams.stage import TopicPartition
 
 @dataclass(frozen=True, slots=True)
 class EpochCommitted:
-    """An epoch's transaction is committed. `took_ms` from begin to commit; `slow`: the producer will be renewed.
+    """An epoch's transaction is committed. `took_ms` from begin to commit; `slow`: that is too long, take less.
 
     `records` were processed, `handed_over` of them within the epoch that wrote them (`streams.rounds`).
     `cpu_s` is the CPU of the engine's work by part (stages, fetching, committing) since the epoch committed before.

@@ -183,7 +183,7 @@ class MemoryClient:
     # --- the transaction ----------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Begin; after an abort with a new epoch, as the policy for commits in doubt asks."""
+        """Begin; after an abort take the name again first, which raises the producer epoch, as the real client does."""
         self.on_step("begin", "before")
         if self._begun:
             raise StateInDoubt("a transaction is open already")

@@ -94,7 +94,7 @@ class Metrics(Collector):
         self._leads.sold_after_ms(took_ms)
 
     def renewed(self, cause: str) -> None:
-        """Count a new producer handle; give this to the Kafka client."""
+        """Count that the name was taken at Kafka; give this to the Kafka client."""
         self.count(m.PRODUCER_RENEWALS, cause)
 
     def listen(self, event: Event) -> None:

@@ -1,8 +1,8 @@
 """Takes the worker's name at Kafka in a thread of its own, while the rest of the worker is still being loaded.
 
-Taking the transactional id aborts what a dead predecessor left open. While it does, the broker answers "concurrent
-transactions", and librdkafka asks again only after half a second. The order that binds stays as it is: who is given
-the producer has the name, and reads committed offsets only after that.
+Taking the transactional id aborts what a dead predecessor left open, and while its ends are being written the name is
+asked for again. The order that binds stays as it is: who is given the producer has the name, and reads committed
+offsets only after that.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class NameTaking:
     def finish(self, renewed: Callable[[Cause], None]) -> KafkaProducer:
         """Wait for the attempt, and return the producer; from now on it is the calling thread's alone.
 
-        `renewed` is told of its handle, and of all later ones. Raises what `KafkaProducer.connect` raises; called again
-        after that, it tries again.
+        `renewed` is told that the name was taken, and of each later time. Raises what `KafkaProducer.connect` raises;
+        called again after that, it tries again.
         """
         if self._failed:
             self._failed, self._thread = False, self._begin()

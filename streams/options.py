@@ -36,7 +36,7 @@ class EngineOptions:
     backlog_epochs: int = 2
     #: A `prepare` that takes longer is reported; the stage's own clients must have shorter time-outs.
     prepare_limit_ms: int = 500
-    #: An epoch's transaction that takes longer is reported (the client renews its producer after it).
+    #: An epoch's transaction that takes so long or longer is counted as slow, and the next epochs take fewer records.
     epoch_slow_ms: int = 400
     #: First and longest rest of a stage whose world is in the way.
     rest_ms_min: int = 100

@@ -1,6 +1,6 @@
 """What an epoch writes, on its way from a stage's `emit` into the log.
 
-    emitted -> placed -> foretold, if it is known where it will stand -> sent -> told, by the delivery reports
+    emitted -> placed -> foretold, if it is known where it will stand -> sent -> told, by the answer to its Produce
 
 Used per epoch and partition, never per record: stages append to `emitted` themselves.
 """
@@ -89,7 +89,7 @@ def _check_foretold(
     foretold: Mapping[Place, tuple[int, int]], sent: Placed, offsets: Mapping[Place, tuple[int, int]]
 ) -> None:
     for place, (expected, _) in foretold.items():
-        if place not in offsets:  # acknowledged as a copy, its first answer was lost: that says nothing of others
+        if place not in offsets:  # that says nothing of other writers
             raise EpochLost(f"it was not told where records of {place[0]}-{place[1]} stand, which were foretold")
         first, last = offsets[place]
         if first != expected or last - first != len(sent[place]) - 1:

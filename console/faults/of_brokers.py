@@ -25,7 +25,7 @@ def broker_killed(trial: Trial) -> str:
 
 @fault()
 def broker_frozen(trial: Trial) -> str:
-    """A broker that answers nothing for 4 s: the epoch takes so long, nothing is lost, the producer is renewed."""
+    """A broker that answers nothing for 4 s: the epoch takes so long, or is redone under a new producer epoch."""
     broker = trial.here.brokers[0]
     in_flight = trial.await_flight("SIGSTOP of the broker")
     moment = trial.now()

@@ -38,13 +38,13 @@ def _proxy(trial: Trial) -> Proxy:
 
 @fault(PROXIED)
 def network_slow(trial: Trial) -> str:
-    """Each piece is 0.3 s late both ways for 5 s: epochs over 400 ms renew the producer, late copies are refused."""
+    """Each piece is 0.3 s late both ways for 5 s: epochs take seconds instead of milliseconds, and are as exact."""
     return _weather(trial, "slow", SHORT_S)
 
 
 @fault(PROXIED)
 def network_silent(trial: Trial) -> str:
-    """No packet for 5 s, then all of them: what arrives late meets a renewed producer and is refused."""
+    """No packet for 5 s, then all of them: what arrives late is of an older producer epoch and is refused."""
     return _weather(trial, "silent", SHORT_S)
 
 
@@ -68,5 +68,5 @@ def network_half_open_long(trial: Trial) -> str:
 
 @fault(PROXIED)
 def network_resets(trial: Trial) -> str:
-    """Every connection is reset at its next request for 5 s: librdkafka's copies never reach a later transaction."""
+    """Every connection is reset at its next request for 5 s: nothing sent before ends up in a later epoch."""
     return _weather(trial, "resets", SHORT_S)

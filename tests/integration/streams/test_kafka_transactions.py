@@ -1,4 +1,4 @@
-"""The transactional half of the Kafka client on a real broker: what commits, what is undone, what is renewed."""
+"""The transactional half of the Kafka client on a real broker: what commits, what is undone, when the name is taken."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_keys_are_placed_as_javas_clients_place_them(cluster: Cluster) -> None:
     assert cluster.seen("out") == [*placed[0], *placed[1]]
 
 
-def test_an_aborted_epoch_leaves_nothing_and_the_next_one_has_a_new_handle(cluster: Cluster) -> None:
+def test_an_aborted_epoch_leaves_nothing_and_the_name_is_taken_before_the_next_one(cluster: Cluster) -> None:
     client = cluster.client()
     join_at_start(client)
     client.begin()
@@ -51,7 +51,7 @@ def test_an_aborted_epoch_leaves_nothing_and_the_next_one_has_a_new_handle(clust
 
 
 def test_forty_aborts_among_commits_are_exact(cluster: Cluster) -> None:
-    """An abort right after begin turned fatal in 1 of 25 cases in the prototype; the new handle each time ends that."""
+    """Each is followed by taking the name, while the ends of the aborted transaction may not be written yet."""
     client = cluster.client()
     join_at_start(client)
     for number in range(40):

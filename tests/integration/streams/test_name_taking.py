@@ -39,7 +39,7 @@ def test_what_a_dead_worker_left_open_is_aborted_before_the_client_is_there(clus
     assert cluster.seen("out") == [b"next"]
 
 
-def test_the_client_goes_on_with_the_handle_that_has_the_name(cluster: Cluster) -> None:
+def test_the_client_goes_on_with_the_producer_that_has_the_name(cluster: Cluster) -> None:
     client = taken(cluster, NameTaking(cluster.settings()))
     join_at_start(client)
     transact(client, [b"a"], {IN_0: 1})

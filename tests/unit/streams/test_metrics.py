@@ -127,7 +127,7 @@ def test_engine_events_are_counted() -> None:
     metrics.listen(events.StageRests("dedup", "Redis does not answer"))
     metrics.listen(events.PrepareSlow("dedup", 900))
     metrics.listen(events.LaneChanged("dedup", 3, "running", ""))
-    metrics.renewed("slow")
+    metrics.renewed("connection")
     found = shown(metrics)
     assert found["leadflow_epochs_total", ("committed",)] == 2
     assert found["leadflow_epochs_total", ("undone",)] == 1
@@ -144,7 +144,7 @@ def test_engine_events_are_counted() -> None:
     key = ("UNDECODABLE", "dedup", "leads.received", "dead_letter")
     assert found["leadflow_records_set_aside_total", key] == 1
     assert found["leadflow_stage_rests_total", ("dedup",)] == found["leadflow_prepare_slow_total", ("dedup",)] == 1
-    assert found["leadflow_producer_renewals_total", ("slow",)] == 1
+    assert found["leadflow_producer_renewals_total", ("connection",)] == 1
 
 
 def test_a_sale_is_timed_and_a_clock_that_goes_back_is_no_time() -> None:
