@@ -14,25 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import count, repeat
 
 from streams.admission import Admission
-from streams.client import Output, Place, Placed
+from streams.client import Place, Placed
 from streams.closing import Closer
 from streams.context import Context
 from streams.cpu import COMMITTING
 from streams.epoch import OpenEpoch
 from streams.following import Following
-from streams.lanes import Lane
 from streams.preparing import Preparer
-from streams.stage import Batch, Message, Stage
+from streams.stage import Batch
+from streams.triage import Triage
 
 #: More than the stages of a lead's way, because a declined offer goes to its next owner.
 ROUNDS_MAX = 8
 
 
 class Rounds:
-    """Chooses what is handed over, and what of it need not be written first."""
+    """Chooses whether an epoch has another round, and whether what it hands over need be written first."""
 
     def __init__(self, context: Context, admission: Admission, preparer: Preparer, closer: Closer) -> None:
         options = context.options
@@ -43,19 +42,16 @@ class Rounds:
         self._intake = context.intake
         self._suspects = context.suspects
         self._bypass = context.bypass
-        self._admission = admission
         self._preparer = preparer
         self._closer = closer
         self._records_max = options.handed_over_records_max
         self._record_bytes_max = options.record_bytes_max
-        #: Of a stage of which more wait, further ones stay with the consumer, which can rest.
-        self._kept_max = options.epoch_records_max
         self._ms_max = options.handed_over_ms_max
         #: What is left of the time of a transaction must do for its end.
         self._transaction_ms_max = options.epoch_slow_ms // 4
-        #: Sources of the stages that can take records inside a transaction.
-        self._takers = frozenset(topic for stage in context.stages if not stage.reaches_out for topic in stage.sources)
         self._own = Following()
+        self._triage = Triage(context, admission, self._own)
+        #: How many epochs are to be committed before one hands anything over again.
         self._plain = 0
 
     def next(self, epoch: OpenEpoch) -> Sequence[Batch]:
@@ -71,7 +67,7 @@ class Rounds:
         if epoch.failure is not None:
             return ()
         epoch.rounds += 1
-        batches = self._following(epoch, self._in_time(epoch))
+        batches = self._triage.sort(epoch, in_time=self._in_time(epoch))
         epoch.let_in([self._assignment.lane_of[batch.place] for batch in batches], self._record_bytes_max)
         epoch.undelivered.update(batch.place for batch in batches)
         self._preparer.within(epoch, batches)
@@ -88,7 +84,7 @@ class Rounds:
             and epoch.rounds < ROUNDS_MAX
             and epoch.records <= self._records_max
             and self._in_time(epoch)
-            and any(output[0] in self._takers for output in epoch.outbox.unplaced())
+            and any(output[0] in self._triage.takers for output in epoch.outbox.unplaced())
         )
 
     def _in_time(self, epoch: OpenEpoch) -> bool:
@@ -114,39 +110,6 @@ class Rounds:
         end = epoch.handover.end(place)
         return self._own.foretold(place, self._intake.next_of(place)) if end is None else end
 
-    def _following(self, epoch: OpenEpoch, in_time: bool) -> list[Batch]:
-        """Sort what was just appended: handed over now (returned, a batch a partition), kept, or left behind."""
-        handover, found, rooms = epoch.handover, list[Batch](), dict[Stage, bool]()
-        handover.leave(epoch.outbox.untold)
-        for place, (first, last, outputs) in epoch.outbox.appended.items():
-            lane = self._assignment.lane_of.get(place)
-            if lane is None or place in handover.left_behind:
-                continue
-            waiting = self._intake.count(place)
-            end = handover.end(place)
-            at = self._intake.next_of(place) if end is None else end
-            follows = self._own.follows(place, at, (first, last), len(outputs))
-            if not follows:
-                self._own.apart(place, at, epoch.number)
-            at_once = in_time and not waiting and self._takes_at_once(lane, place)
-            if not follows or not (at_once or self._has_room(lane.stage, rooms)):
-                handover.leave((place,))
-                continue
-            batch = Batch(*place, _messages(place, first, outputs, epoch.now_ms))
-            if handover.add(batch, at_once=at_once):
-                found.append(batch)
-        return found
-
-    def _takes_at_once(self, lane: Lane, place: Place) -> bool:
-        return place[0] in self._takers and self._admission.may_run(lane.stage) and not lane.fresh
-
-    def _has_room(self, stage: Stage, known: dict[Stage, bool]) -> bool:
-        """Whether no more than an epoch takes wait for a stage; what is `known` already is not counted again."""
-        if stage not in known:
-            sources = [source for source, lane in self._assignment.lane_of.items() if lane.stage is stage]
-            known[stage] = sum(map(self._intake.count, sources)) <= self._kept_max
-        return known[stage]
-
     def committed(self, epoch: OpenEpoch, now_ms: int) -> None:
         """Remember where our records end now; copies of what is known already are not taken from the consumer.
 
@@ -154,7 +117,7 @@ class Rounds:
             epoch: was committed.
             now_ms: monotonic.
         """
-        self._following(epoch, in_time=False)
+        self._triage.sort(epoch, in_time=False)
         handover = epoch.handover
         for batch in handover.batches:
             self._intake.skip(batch.place, batch.messages[-1].offset + 1)
@@ -176,13 +139,3 @@ class Rounds:
     def go_hop_by_hop(self, epochs: int) -> None:
         """Hand nothing over for that many committed epochs."""
         self._plain = max(self._plain, epochs)
-
-
-def _messages(place: Place, first: int, outputs: Sequence[Output], now_ms: int) -> list[Message]:
-    """Return records as their consumer would get them; column by column, at half of a loop's cost."""
-    _, values, keys, _, headers = zip(*outputs, strict=True)
-    topic, number = place
-    columns = zip(
-        repeat(topic), repeat(number), count(first), repeat(now_ms), keys, values, map(tuple, headers), strict=False
-    )
-    return list(map(tuple.__new__, repeat(Message), columns))
