@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import KafkaError
 
 from schemas.errors import NeedsPerson
-from streams.kafka_bytes import Answer, Api
-from streams.kafka_connection import Connection, ConnectionLost, Line
+from streams.kafka_bytes import Answer, Api, ConnectionLost, Malformed
+from streams.kafka_connection import Connection, Line
 from streams.kafka_wire import (
     API_VERSIONS,
     FIND_COORDINATOR,
@@ -59,13 +60,15 @@ class Brokers:
     def ask_all(self, api: Api, bodies: Sequence[tuple[Address, bytes]], deadline: float) -> list[Answer]:
         """Ask several brokers at once, one of them several times in this order perhaps; the answers in the same order.
 
-        Raises ConnectionLost when one fails: what the others do then is not waited for, and their answers are lost too.
+        Nothing is sent before all are connected. Raises ConnectionLost when one fails: what the others do then is not
+        waited for, and their answers are lost too.
         """
         try:
+            connections = {address: self._connection(address, deadline) for address, _ in bodies}
             for address, body in bodies:
-                self._connection(address, deadline).send(api, body, deadline)
-            return [self._connections[address].receive(deadline) for address, _ in bodies]
-        except ConnectionLost:
+                connections[address].send(api, body, deadline)
+            return [connections[address].receive(deadline) for address, _ in bodies]
+        except BaseException:  # an answer left behind would be taken for that to the next question
             self.close()
             raise
 
@@ -115,11 +118,17 @@ class Brokers:
         self._leaders.update({place: addresses[node] for place, node in cluster.leaders.items() if node in addresses})
 
     def _ask_any(self, api: Api, body: bytes, deadline: float) -> Answer:
-        """Ask whoever answers: those that we are connected to, then those that we began with."""
+        """Ask whoever answers: those that we are connected to, then those that we began with.
+
+        One that says nothing may only use up its share of the time that is left.
+        """
         problem = ConnectionLost("no broker to ask")
-        for address in dict.fromkeys([*self._connections, *self._bootstrap]):
+        addresses = list(dict.fromkeys([*self._connections, *self._bootstrap]))
+        for waiting, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            now = time.monotonic()
+            until = now + (deadline - now) / waiting
             try:
-                return self._connection(address, deadline).ask(api, body, deadline)
+                return self._connection(address, until).ask(api, body, until)
             except ConnectionLost as lost:
                 problem = lost
         raise problem
@@ -132,7 +141,12 @@ class Brokers:
             connection.close()
             del self._connections[address]
         connection = Connection(address, self._line, deadline)
-        if lacking := missing(connection.ask(API_VERSIONS, b"", deadline)):
+        try:
+            lacking = missing(connection.ask(API_VERSIONS, b"", deadline))
+        except Malformed:
+            connection.close()
+            raise
+        if lacking:
             connection.close()
             raise NeedsPerson(
                 f"the broker at {connection} does not understand {', '.join(lacking)} as leadflow says it; "

@@ -18,8 +18,12 @@ class Api(NamedTuple):
     flexible: bool = False
 
 
-class Malformed(ValueError):
-    """An answer that is shorter than it says, or says more than it may."""
+class ConnectionLost(Exception):
+    """What was asked last on a connection may have been done, or may still be done later: no answer says which."""
+
+
+class Malformed(ConnectionLost):
+    """An answer that is shorter than it says, or says more than it may: as good as none."""
 
 
 class Answer:

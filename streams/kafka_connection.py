@@ -11,7 +11,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from streams.kafka_bytes import Answer, Api, Malformed, frame, opened
+from schemas.errors import Unavailable
+from streams.kafka_bytes import Answer, Api, ConnectionLost, Malformed, frame, opened
 from streams.kafka_sasl import authenticate
 from streams.kafka_tls import refusal, shake_hands, tls_context
 
@@ -22,10 +23,6 @@ CONNECT_TIMEOUT_S = 3.0
 
 _RELOGIN_AFTER = 0.8
 """The part of a log-in's lifetime after which another connection is made: the broker closes one that outlives it."""
-
-
-class ConnectionLost(Exception):
-    """What was asked last on this connection may have been done, or may still be done later. It is closed."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Connection:
     def __init__(self, address: tuple[str, int], line: Line, deadline: float) -> None:
         """Connect by `deadline` (monotonic seconds), but not longer than CONNECT_TIMEOUT_S.
 
-        Raises ConnectionLost, NeedsPerson where the broker does not let us in, Unavailable where nobody gives a token.
+        Raises ConnectionLost, and NeedsPerson where the broker does not let us in.
         """
         self._address = address
         self._line = line
@@ -55,7 +52,7 @@ class Connection:
         self.ends = float("inf")
         try:
             self._socket = self._connected(_left(deadline, CONNECT_TIMEOUT_S))
-        except OSError as problem:
+        except (OSError, UnicodeError) as problem:  # the latter for a host that can be no name
             raise ConnectionLost(f"{self}: {problem}") from None
         self._log_in(deadline)
 
@@ -96,9 +93,9 @@ class Connection:
         return answer
 
     def is_good(self, idle_s: float) -> bool:
-        """Whether it may be used: not closed, not idle for longer than that, and still logged in."""
+        """Whether it may be used: not closed, no answer left unread, not idle for longer than that, still logged in."""
         now = time.monotonic()
-        return not self.closed and now - self.used < idle_s and now < self.ends
+        return not self.closed and not self._asked and now - self.used < idle_s and now < self.ends
 
     def close(self) -> None:
         """Close; what was asked and not answered is lost."""
@@ -118,6 +115,8 @@ class Connection:
 
         try:
             lifetime_ms = authenticate(exchange, self._line.security, str(self))
+        except Unavailable as problem:  # which says nothing of what was asked before, on another connection
+            raise self._lost(str(problem)) from None
         except BaseException:
             self.close()
             raise

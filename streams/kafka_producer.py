@@ -28,8 +28,8 @@ from streams.client import GroupMetadata, Output
 from streams.kafka_admin import closest
 from streams.kafka_batches import BATCH_BYTES_MAX, RecordBatch, after, batches_of
 from streams.kafka_brokers import Address, Brokers, NotKnown, Place
-from streams.kafka_bytes import Answer, Api
-from streams.kafka_connection import ConnectionLost, Line
+from streams.kafka_bytes import Answer, Api, ConnectionLost
+from streams.kafka_connection import Line
 from streams.kafka_errors import at_commit, before_commit, log
 from streams.watchdog import Watchdog
 

@@ -1,0 +1,211 @@
+"""Brokers that agree to everything until a test tells one of them otherwise, and the rule of what they may hear."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from tests.support.kafka_layouts import (
+    ADD_OFFSETS,
+    ADD_PARTITIONS,
+    API_VERSIONS,
+    END_TXN,
+    FIND_COORDINATOR,
+    INIT_PRODUCER_ID,
+    METADATA,
+    NO_TAGS,
+    PRODUCE,
+    SASL_AUTHENTICATE,
+    SASL_HANDSHAKE,
+    TRANSACTIONAL,
+    TXN_OFFSET_COMMIT,
+    VERSIONS,
+    batch_producer,
+    error_codes,
+    producer_of,
+)
+from tests.support.scripted_broker import Asked, Peer, Reply, ScriptedBroker, says
+
+PARTITIONS = 8
+PRODUCER_ID = 4711
+STAMP_MS = 1_700_000_000_000
+
+NOT_NOW = frozenset({14, 15, 16, 51})
+"""The coordinator loads, is not available, is another one, ends another transaction: it did nothing."""
+
+Place = tuple[str, int]
+
+
+class ScriptedCluster:
+    """So many brokers, node 0 first; start it by `with`. Every topic asked for is there, with `PARTITIONS` partitions.
+
+    `leaders` and `coordinators` (by key) name nodes; who is not in them is node 0's.
+    """
+
+    def __init__(self, nodes: int = 1) -> None:
+        self.asked: list[Asked] = []
+        self.changed = threading.Condition(threading.RLock())
+        self.brokers = [ScriptedBroker(self._usual, node, self.asked, self.changed) for node in range(nodes)]
+        self.leaders: dict[Place, int] = {}
+        self.coordinators: dict[str, int] = {}
+        self.epoch = -1
+        self.ends: dict[Place, int] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> ScriptedCluster:
+        for broker in self.brokers:
+            self._stack.enter_context(broker)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where the brokers are."""
+        return [broker.address for broker in self.brokers]
+
+    @property
+    def bootstrap(self) -> str:
+        """The addresses as settings name them."""
+        return ",".join(f"{host}:{port}" for host, port in self.addresses)
+
+    def script(self, key: int, *replies: Reply, node: int = 0) -> None:
+        """Reply to the next requests of a kind so, one after the other."""
+        self.brokers[node].script(key, *replies)
+
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait until it holds."""
+        self.brokers[0].until(holds, what)
+
+    def of(self, *keys: int) -> list[Asked]:
+        """Return what was asked of these kinds, of all brokers."""
+        return self.brokers[0].of(*keys)
+
+    def kinds(self, *keys: int) -> list[int]:
+        """Return the kinds of what was asked, in their order; of these kinds, or of those that bear our name."""
+        return [asked.key for asked in self.of(*(keys or (*TRANSACTIONAL, INIT_PRODUCER_ID)))]
+
+    def _usual(self, peer: Peer, asked: Asked) -> None:
+        with self.changed:
+            fields = _USUAL[asked.key](self, asked)
+        says(*fields)(peer, asked)
+
+
+# --- what a broker says that agrees -----------------------------------------------------------------------------------
+
+
+def versions(lacking: int | None = None) -> tuple[int, list[tuple[int, int, int]]]:
+    """Return that a broker knows all versions that we speak, but those of one kind."""
+    return 0, [(key, 0, version - (key == lacking)) for key, version in VERSIONS.items()]
+
+
+def metadata(cluster: ScriptedCluster, topics: list[str], leaderless: frozenset[Place] = frozenset()) -> Any:
+    """Return where the brokers are and who leads."""
+    brokers = [(node, host, port, None) for node, (host, port) in enumerate(cluster.addresses)]
+    described = []
+    for topic in topics:
+        places = [(topic, partition) for partition in range(PARTITIONS)]
+        led = [-1 if place in leaderless else cluster.leaders.get(place, 0) for place in places]
+        described.append(
+            (0, topic, False, [(0, place[1], node, [0], [0]) for place, node in zip(places, led, strict=True)])
+        )
+    return 0, brokers, None, 0, described
+
+
+def appended(cluster: ScriptedCluster, asked: Asked, errors: dict[Place, int] | None = None) -> Any:
+    """Return that batches were appended, but those refused with an error."""
+    topics = []
+    for topic, partitions in asked.fields[3]:
+        own = []
+        for partition, batch in partitions:
+            error = (errors or {}).get((topic, partition), 0)
+            offset = cluster.ends.get((topic, partition), 100)
+            if not error:
+                cluster.ends[topic, partition] = offset + int.from_bytes(batch[57:61], "big")
+            own.append((partition, error, -1 if error else offset, -1 if error else STAMP_MS, 0))
+        topics.append((topic, own))
+    return topics, 0
+
+
+def _coordinator(cluster: ScriptedCluster, asked: Asked) -> Any:
+    node = cluster.coordinators.get(asked.fields[0], 0)
+    return 0, 0, None, node, *cluster.addresses[node]
+
+
+def taken(cluster: ScriptedCluster, asked: Asked) -> Any:
+    """Return that the name is taken, under the next epoch."""
+    cluster.epoch += 1
+    return 0, 0, PRODUCER_ID, cluster.epoch, NO_TAGS
+
+
+def added(asked: Asked, errors: dict[Place, int] | None = None) -> Any:
+    """Return that partitions were added, but those refused with an error."""
+    topics = asked.fields[3]
+    return 0, [(topic, [(number, (errors or {}).get((topic, number), 0)) for number in own]) for topic, own in topics]
+
+
+def offsets_taken(asked: Asked, error: int = 0) -> Any:
+    """Return what became of the offsets, of all alike."""
+    topics = asked.fields[7]
+    own = [
+        (topic, [(partition[0], error, NO_TAGS) for partition in partitions], NO_TAGS)
+        for topic, partitions, _ in topics
+    ]
+    return 0, own, NO_TAGS
+
+
+_USUAL: dict[int, Callable[[ScriptedCluster, Asked], Any]] = {
+    SASL_HANDSHAKE: lambda cluster, asked: (0, ["PLAIN"]),
+    SASL_AUTHENTICATE: lambda cluster, asked: (0, None, b"", 0),
+    API_VERSIONS: lambda cluster, asked: versions(),
+    METADATA: lambda cluster, asked: metadata(cluster, asked.fields[0]),
+    FIND_COORDINATOR: _coordinator,
+    INIT_PRODUCER_ID: taken,
+    ADD_PARTITIONS: lambda cluster, asked: added(asked),
+    PRODUCE: lambda cluster, asked: appended(cluster, asked),
+    ADD_OFFSETS: lambda cluster, asked: (0, 0),
+    TXN_OFFSET_COMMIT: lambda cluster, asked: offsets_taken(asked),
+    END_TXN: lambda cluster, asked: (0, 0),
+}
+
+
+# --- the rule ---------------------------------------------------------------------------------------------------------
+
+
+def violations(asked: list[Asked]) -> Iterator[str]:
+    """Yield what breaks the rule of the producer: what was not answered, or not with success, ends its epoch.
+
+    Under an epoch that has ended, and after each abort, nothing is sent but EndTxn, until the name is taken again; what
+    was answered "not now" did nothing, and may be sent again. Sequence numbers begin at 0 and go on without a gap.
+    """
+    ended: dict[tuple[int, int], str] = {}
+    following: dict[tuple[tuple[int, int], Place], int] = {}
+    for request in asked:
+        if request.key not in TRANSACTIONAL:
+            continue
+        fields = request.fields
+        producer = producer_of(request.key, fields)
+        if request.key == PRODUCE:
+            yield from _gaps(fields, producer, following)
+        if producer in ended and request.key != END_TXN:
+            yield f"kind {request.key} was sent under an epoch that {ended[producer]} had ended"
+        codes = None if request.answered is None else error_codes(request.key, request.answered)
+        if codes is None:
+            ended.setdefault(producer, f"an unanswered request of kind {request.key}")
+        elif codes - {0} - (frozenset() if request.key == PRODUCE else NOT_NOW):
+            ended.setdefault(producer, f"errors {sorted(codes)} to kind {request.key}")
+        elif request.key == END_TXN and not fields[3]:
+            ended.setdefault(producer, "an abort")
+
+
+def _gaps(fields: Any, producer: tuple[int, int], following: dict[tuple[tuple[int, int], Place], int]) -> Iterator[str]:
+    for topic, partitions in fields[3]:
+        for partition, batch in partitions:
+            place, sequence = (topic, partition), batch_producer(batch)[2]
+            expected = following.get((producer, place), 0)
+            if sequence != expected:
+                yield f"{place} has sequence {sequence} instead of {expected}"
+            following[producer, place] = (sequence + int.from_bytes(batch[57:61], "big")) % (1 << 31)
