@@ -253,3 +253,14 @@ def offset_commit_error(answer: bytes) -> int:
     name = answer[at] - 1
     code: int = struct.unpack_from(">h", answer, at + 1 + name + 1 + 4)[0]
     return code
+
+
+def produce_error(answer: bytes) -> int:
+    """Return the first partition's error code of a Produce answer, version 7.
+
+    correlation id, topics, name length, name, partitions, partition, code
+    """
+    at = 4 + 4
+    name: int = struct.unpack_from(">h", answer, at)[0]
+    code: int = struct.unpack_from(">h", answer, at + 2 + name + 4 + 4)[0]
+    return code

@@ -7,16 +7,10 @@ With that left out the same run breaks: else this test could not fail.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from config.kafka import KafkaSettings
-from console.faults.brokers import ProxiedKafka
 from console.faults.proxy import (
     ADD_OFFSETS,
     ADD_PARTITIONS,
@@ -25,7 +19,6 @@ from console.faults.proxy import (
     PRODUCE,
     TXN_OFFSET_COMMIT,
     Break,
-    Proxy,
     Trap,
     aborts,
     commits,
@@ -34,78 +27,9 @@ from console.faults.proxy import (
 )
 from schemas.errors import EpochLost
 from streams.kafka_client import KafkaClient
-from streams.kafka_producer import KafkaProducer
-from streams.stage import TopicPartition
-from tests.integration.streams.conftest import Cluster, join_at_start
+from tests.faults.in_doubt.line import IN_0, REFUSED, Line, end_of, epoch, produce
 
-#: That the producer's epoch is an old one: INVALID_PRODUCER_EPOCH says it, and PRODUCER_FENCED since EndTxn version 2.
-REFUSED = (47, 90)
 TRANSACTIONAL = {PRODUCE, ADD_PARTITIONS, ADD_OFFSETS, TXN_OFFSET_COMMIT}
-IN_0 = TopicPartition("in", 0)
-
-numbers = itertools.count()
-
-
-class Unruly(KafkaProducer):
-    """A producer that forgets every reason to take its name again."""
-
-    _stale = property(lambda self: None, lambda self, cause: None)
-
-
-@dataclass
-class Line:
-    """A client that reaches the broker through the proxy alone, and a stranger beside it who sees the truth."""
-
-    proxy: Proxy
-    cluster: Cluster
-    exits: list[tuple[int, str]] = field(default_factory=list)
-
-    def client(self, *, rules: bool, **changes: Any) -> KafkaClient:
-        """Return a joined client."""
-        settings = KafkaSettings(f"127.0.0.1:{self.proxy.port}", prefix=self.cluster.prefix, **changes)
-        client = KafkaClient(settings, die=lambda code, reason: self.exits.append((code, reason)))
-        self.cluster.clients.append(client)
-        if not rules:
-            client._producer.__class__ = Unruly
-        join_at_start(client)
-        return client
-
-
-@pytest.fixture(scope="module")
-def broker(kafka_jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedKafka]:
-    """The broker of this module, warm."""
-    server = ProxiedKafka(tmp_path_factory.mktemp("proxied"), kafka_jars)
-    server.start()
-    server.warm_up()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def line(broker: ProxiedKafka) -> Iterator[Line]:
-    """A fresh proxy and fresh topics."""
-    proxy = Proxy(broker.proxy_port, broker.proxied_port)
-    proxy.start()
-    cluster = Cluster(broker.bootstrap, f"late{next(numbers)}.")
-    cluster.make_topics({"in": 1, "out": 2})
-    yield Line(proxy, cluster)
-    proxy.stop()
-    for client in cluster.clients:
-        client.close()
-
-
-def produce(client: KafkaClient, value: bytes, partition: int) -> None:
-    """Write one record to `out` and wait for it."""
-    client.produce(client.place([("out", value, b"k", partition, ())]))
-    client.flush()
-
-
-def epoch(client: KafkaClient, value: bytes, offset: int) -> None:
-    """Commit one whole epoch of one record."""
-    client.begin()
-    produce(client, value, 0)
-    client.send_offsets({IN_0: offset}, client.group_metadata())
-    client.commit()
 
 
 def late_commit(line: Line, client: KafkaClient) -> int:
@@ -159,11 +83,6 @@ def late_offsets(line: Line, client: KafkaClient) -> int:
     code = offset_commit_error(line.proxy.deliver(trap))
     client.commit()
     return code
-
-
-def end_of(line: Line, client: KafkaClient) -> tuple[list[bytes], int | None]:
-    """Return what a stranger reads and where the group stands."""
-    return sorted(line.cluster.seen("out")), client.committed([IN_0])[IN_0]
 
 
 EXACT = ([b"1", b"2", b"3"], 3)
