@@ -14,7 +14,7 @@ taken again behind it as well. Beyond its deadline an outcome is unknown, and th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import Literal
@@ -124,7 +124,8 @@ class KafkaProducer:
             body = wire.add_offsets(self._name, self._producer, group)
             self._demand(self._name, wire.OF_TRANSACTION, wire.ADD_OFFSETS, body, wire.error_answer)
             body = wire.txn_offset_commit(self._name, self._producer, member, offsets)
-            self._demand(group, wire.OF_GROUP, wire.TXN_OFFSET_COMMIT, body, _first_error)
+            asked, read = (group, wire.OF_GROUP, wire.TXN_OFFSET_COMMIT, body), wire.txn_offset_commit_answer
+            self._demand(*asked, lambda answer: _error_in(read(answer), offsets))
 
     def commit(self) -> None:
         """Commit; see the seam for what each error means."""
@@ -216,7 +217,8 @@ class KafkaProducer:
         if places:
             self._open = True
             body = wire.add_partitions(self._name, self._producer, sorted(places))
-            self._demand(self._name, wire.OF_TRANSACTION, wire.ADD_PARTITIONS, body, _first_error_added, deadline)
+            asked, read = (self._name, wire.OF_TRANSACTION, wire.ADD_PARTITIONS, body), wire.add_partitions_answer
+            self._demand(*asked, lambda answer: _error_in(read(answer), places), deadline)
             self._added |= places
 
     def _append(
@@ -227,13 +229,13 @@ class KafkaProducer:
         contents = [(leader, {place: batch.content for place, batch in own.items()}) for leader, own in requests]
         bodies = [(leader, wire.produce(self._name, timeout_ms, own)) for leader, own in contents]
         appended: dict[Place, tuple[int, int]] = {}
-        refused: dict[str, int] = {}
+        refused: dict[Place, int] = {}
         for (_, batches), answer in zip(requests, self._brokers.ask_all(wire.PRODUCE, bodies, deadline), strict=True):
             taken = wire.produce_answer(answer)
             for place in batches:
                 error, offset, stamp_ms = taken.get(place, _NOT_TAKEN)
                 if error:
-                    refused[place[0]] = error
+                    refused.setdefault(place, error)
                     continue
                 first = appended[place][0] if place in appended else offset
                 appended[place] = first, offset + batches[place].records - 1
@@ -266,10 +268,11 @@ class KafkaProducer:
             now_ms = time.time_ns() // 1_000_000
             self.clock_sample = (closest(stamp_ms, self._began_ms, now_ms), stamp_ms)
 
-    def _refusal(self, refused: Mapping[str, int]) -> LeadflowError:
-        """Return what it means that records of these topics were refused; the worst error decides."""
+    def _refusal(self, refused: Mapping[Place, int]) -> LeadflowError:
+        """Return what it means that records of these partitions were refused; the worst error decides."""
         self._brokers.forget()
-        named = ", ".join(f"{topic} ({KafkaError(error).name()})" for topic, error in sorted(refused.items()))
+        causes = sorted({(topic, error) for (topic, _), error in refused.items()})
+        named = ", ".join(f"{topic} ({KafkaError(error).name()})" for topic, error in causes)
         for error in refused.values():
             if not isinstance(known := self._meaning(error, f"produce to {named}"), EpochLost):
                 return known
@@ -375,14 +378,14 @@ class KafkaProducer:
 _NOT_TAKEN = wire.Appended(KafkaError.UNKNOWN, -1, -1)
 
 
-def _first_error(answer: Answer) -> int:
-    return next(iter(wire.txn_offset_commit_answer(answer).values()), 0)
+def _error_in(codes: Mapping[Place, int], places: Iterable[Place]) -> int:
+    """Return the error of the first of the places that was refused, or of which nothing was said; 0 where none was.
 
-
-def _first_error_added(answer: Answer) -> int:
-    """Return the error of the first partition that was refused, not of one that was not tried for another's sake."""
-    errors = set(wire.add_partitions_answer(answer).values())
-    return next(iter(errors - {KafkaError.OPERATION_NOT_ATTEMPTED}), 0)
+    One that was not tried for another's sake says least.
+    """
+    errors = [code for place in places if (code := codes.get(place, KafkaError.UNKNOWN))]
+    not_tried = KafkaError.OPERATION_NOT_ATTEMPTED
+    return next((code for code in errors if code != not_tried), not_tried if errors else 0)
 
 
 def _pauses() -> Iterator[float]:

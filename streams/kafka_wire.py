@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from streams.kafka_bytes import NO_TAGS, Answer, Api, array, compact, compact_array, int16, int32, string
+from streams.kafka_bytes import NO_TAGS, Answer, Api, Malformed, array, compact, compact_array, int16, int32, string
 
 PRODUCE = Api("Produce", 0, 7)
 METADATA = Api("Metadata", 3, 4)
@@ -81,7 +81,8 @@ def _by_topic(places: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
 
 def missing(answer: Answer) -> list[str]:
     """Return which requests of ours the broker does not understand, from its answer to API_VERSIONS (empty body)."""
-    answer.int16()
+    if error := answer.int16():
+        raise Malformed(f"error {error} to ApiVersions, which tells nothing")
     known = {
         key: (low, high) for key, low, high in answer.array(lambda: (answer.int16(), answer.int16(), answer.int16()))
     }
@@ -167,8 +168,8 @@ def add_partitions(name: str, producer: Producer, places: Iterable[tuple[str, in
 
 
 def add_partitions_answer(answer: Answer) -> dict[tuple[str, int], int]:
-    """Return the error codes of those partitions that have one."""
-    return _errors_by_place(answer, answer.array, answer.string, lambda: None)
+    """Return the error code of each partition, 0 for success."""
+    return _codes_by_place(answer, answer.array, answer.string, lambda: None)
 
 
 def produce(name: str, timeout_ms: int, batches: Mapping[tuple[str, int], bytes]) -> bytes:
@@ -234,8 +235,8 @@ def txn_offset_commit(name: str, producer: Producer, member: Member, offsets: Ma
 
 
 def txn_offset_commit_answer(answer: Answer) -> dict[tuple[str, int], int]:
-    """Return the error codes of those partitions that have one."""
-    return _errors_by_place(answer, answer.compact_array, answer.compact, answer.tags)
+    """Return the error code of each partition, 0 for success."""
+    return _codes_by_place(answer, answer.compact_array, answer.compact, answer.tags)
 
 
 def end_txn(name: str, producer: Producer, *, commit: bool) -> bytes:
@@ -243,26 +244,25 @@ def end_txn(name: str, producer: Producer, *, commit: bool) -> bytes:
     return string(name) + _PRODUCER.pack(*producer) + (b"\x01" if commit else b"\x00")
 
 
-def _errors_by_place(
+def _codes_by_place(
     answer: Answer,
     array: Callable[[Callable[[], None]], list[None]],
     string: Callable[[], str],
     tags: Callable[[], None],
 ) -> dict[tuple[str, int], int]:
-    errors: dict[tuple[str, int], int] = {}
+    codes: dict[tuple[str, int], int] = {}
 
     def topic() -> None:
         name = string()
 
         def partition() -> None:
-            number, error = answer.int32(), answer.int16()
+            place = name, answer.int32()
+            codes[place] = answer.int16()
             tags()
-            if error:
-                errors[name, number] = error
 
         array(partition)
         tags()
 
     answer.int32()
     array(topic)
-    return errors
+    return codes

@@ -164,6 +164,8 @@ class ScriptedBroker:
     """Shared by brokers of a cluster, so that the order of all that was asked is one."""
     changed: threading.Condition = field(default_factory=threading.Condition)
     scripts: dict[int, deque[Reply]] = field(default_factory=dict)
+    always: dict[int, Reply] = field(default_factory=dict)
+    """By kind of request, for what is not in the script."""
 
     def __enter__(self) -> ScriptedBroker:
         self._peers: list[Peer] = []
@@ -227,7 +229,7 @@ class ScriptedBroker:
                 with self.changed:
                     self.asked.append(asked)
                     script = self.scripts.get(asked.key)
-                    reply = script.popleft() if script else self.usual
+                    reply = script.popleft() if script else self.always.get(asked.key, self.usual)
                     self.changed.notify_all()
                 reply(peer, asked)
 

@@ -76,6 +76,14 @@ class ScriptedCluster:
         """Reply to the next requests of a kind so, one after the other."""
         self.brokers[node].script(key, *replies)
 
+    def always(self, key: int, reply: Reply | None) -> None:
+        """Reply to all further requests of a kind so, or as usual again."""
+        for broker in self.brokers:
+            with self.changed:
+                broker.always.pop(key, None)
+                if reply is not None:
+                    broker.always[key] = reply
+
     def until(self, holds: Callable[[], bool], what: str) -> None:
         """Wait until it holds."""
         self.brokers[0].until(holds, what)
@@ -157,6 +165,29 @@ def offsets_taken(asked: Asked, error: int = 0) -> Any:
     return 0, own, NO_TAGS
 
 
+def refuses(code: int) -> Reply:
+    """Answer with this error code, of each partition where there are some."""
+
+    def reply(peer: Peer, asked: Asked) -> None:
+        says(*_REFUSALS[asked.key](asked, code))(peer, asked)
+
+    return reply
+
+
+def _all_refused(asked: Asked, code: int) -> Any:
+    return [(topic, [(place[0], code, -1, -1, -1) for place in places]) for topic, places in asked.fields[3]], 0
+
+
+_REFUSALS: dict[int, Callable[[Asked, int], Any]] = {
+    FIND_COORDINATOR: lambda asked, code: (0, code, None, -1, "", -1),
+    INIT_PRODUCER_ID: lambda asked, code: (0, code, -1, -1, NO_TAGS),
+    ADD_PARTITIONS: lambda asked, code: added(asked, {(t, p): code for t, own in asked.fields[3] for p in own}),
+    PRODUCE: _all_refused,
+    ADD_OFFSETS: lambda asked, code: (0, code),
+    TXN_OFFSET_COMMIT: lambda asked, code: offsets_taken(asked, code),
+    END_TXN: lambda asked, code: (0, code),
+}
+
 _USUAL: dict[int, Callable[[ScriptedCluster, Asked], Any]] = {
     SASL_HANDSHAKE: lambda cluster, asked: (0, ["PLAIN"]),
     SASL_AUTHENTICATE: lambda cluster, asked: (0, None, b"", 0),
@@ -179,9 +210,10 @@ def violations(asked: list[Asked]) -> Iterator[str]:
     """Yield what breaks the rule of the producer: what was not answered, or not with success, ends its epoch.
 
     Under an epoch that has ended, and after each abort, nothing is sent but EndTxn, until the name is taken again; what
-    was answered "not now" did nothing, and may be sent again. Sequence numbers begin at 0 and go on without a gap.
+    was answered "not now" did nothing, and may be sent again. Sequence numbers begin at 0 and go on without a gap; they
+    tell produce requests that are sent again from those that are sent at once, to several brokers.
     """
-    ended: dict[tuple[int, int], str] = {}
+    ended: dict[tuple[int, int], tuple[int, str]] = {}
     following: dict[tuple[tuple[int, int], Place], int] = {}
     for request in asked:
         if request.key not in TRANSACTIONAL:
@@ -190,15 +222,16 @@ def violations(asked: list[Asked]) -> Iterator[str]:
         producer = producer_of(request.key, fields)
         if request.key == PRODUCE:
             yield from _gaps(fields, producer, following)
-        if producer in ended and request.key != END_TXN:
-            yield f"kind {request.key} was sent under an epoch that {ended[producer]} had ended"
+        by, why = ended.get(producer, (END_TXN, ""))
+        if why and request.key != END_TXN and not by == request.key == PRODUCE:
+            yield f"kind {request.key} was sent under an epoch that {why} had ended"
         codes = None if request.answered is None else error_codes(request.key, request.answered)
         if codes is None:
-            ended.setdefault(producer, f"an unanswered request of kind {request.key}")
+            ended.setdefault(producer, (request.key, f"an unanswered request of kind {request.key}"))
         elif codes - {0} - (frozenset() if request.key == PRODUCE else NOT_NOW):
-            ended.setdefault(producer, f"errors {sorted(codes)} to kind {request.key}")
+            ended.setdefault(producer, (request.key, f"errors {sorted(codes)} to kind {request.key}"))
         elif request.key == END_TXN and not fields[3]:
-            ended.setdefault(producer, "an abort")
+            ended.setdefault(producer, (request.key, "an abort"))
 
 
 def _gaps(fields: Any, producer: tuple[int, int], following: dict[tuple[tuple[int, int], Place], int]) -> Iterator[str]:
