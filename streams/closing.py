@@ -95,7 +95,7 @@ class Closer:
     def transact(self, epoch: OpenEpoch) -> None:
         """Begin, produce, flush, confirm, send offsets, commit. A failure whose outcome is known is kept in the epoch.
 
-        Everything is flushed before the offsets go: that is the safe order, and the fast one (engine.md, section 5).
+        Everything is flushed before the offsets go: they are right only if records stand where they were foretold to.
         Any other error leaves as it is and ends the process.
         """
         client = self._client

@@ -139,7 +139,7 @@ class MemoryGroup:
     # --- offsets ---------------------------------------------------------------------------------------------------
 
     def check_commit(self, generation: int, member_id: str, partitions: Iterable[TopicPartition]) -> None:
-        """Refuse a transactional commit as the real broker does; see engine.md, table 4a.
+        """Refuse a transactional commit as the real broker does; see `tests/contract/test_transactions.py`.
 
         No membership at all is accepted: that hole is Kafka's, and the client's to close.
         """

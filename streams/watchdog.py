@@ -1,4 +1,4 @@
-"""Ends the process when a call into Kafka hangs: librdkafka's time-outs do not always hold.
+"""Ends the process when a call into Kafka hangs, or an epoch is open for so long that nobody knows what became of it.
 
 `die(code, reason)` is what the composition root says it is: log and `os._exit`, never a clean-up that could hang.
 """

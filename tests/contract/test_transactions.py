@@ -1,4 +1,4 @@
-"""What the transactional half of a client promises; each row of the table of engine.md, section 4a, included."""
+"""What the transactional half of a client promises, and what brokers refuse, and do not refuse, of it."""
 
 from __future__ import annotations
 

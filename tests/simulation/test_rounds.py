@@ -123,7 +123,7 @@ def test_a_record_of_someone_else_between_is_not_skipped() -> None:
 
 
 def test_where_someone_else_writes_nothing_is_foretold() -> None:
-    """A partition that others write to is told by its delivery reports, for some hundred epochs after they last did."""
+    """A partition that others write to is told of once it is flushed, for some hundred epochs after they last did."""
     world = World(partitions=1)
     worker = start(world)
 

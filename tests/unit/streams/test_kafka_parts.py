@@ -31,7 +31,7 @@ from streams.watchdog import Watchdog
 SETTINGS = KafkaSettings("127.0.0.1:9092", prefix="p.")
 
 
-# --- settings: what the in-doubt policy was proven with -----------------------------------------------------------
+# --- settings: what exactness was proven with ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
