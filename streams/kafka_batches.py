@@ -24,7 +24,7 @@ BATCH_BYTES_MAX = 256 * 1024
 class RecordBatch(NamedTuple):
     """A batch ready to be sent, and how many records it holds."""
 
-    content: bytes
+    content: bytearray
     records: int
 
 
@@ -48,7 +48,7 @@ def batches_of(
             batch_size=bytes_max,
         )
         count = _fill(builder, outputs, begin, now_ms)
-        batches.append(RecordBatch(bytes(builder.build()), count))
+        batches.append(RecordBatch(builder.build(), count))
         begin += count
     return batches
 

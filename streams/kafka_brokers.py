@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from confluent_kafka import KafkaError
 
 from schemas.errors import NeedsPerson
-from streams.kafka_bytes import Answer, Api, ConnectionLost, Malformed
+from streams.kafka_bytes import Answer, Api, Buffer, ConnectionLost, Malformed
 from streams.kafka_connection import Connection, Line
 from streams.kafka_wire import (
     API_VERSIONS,
@@ -57,7 +57,7 @@ class Brokers:
             self.forget()
             raise
 
-    def ask_all(self, api: Api, bodies: Sequence[tuple[Address, bytes]], deadline: float) -> list[Answer]:
+    def ask_all(self, api: Api, bodies: Sequence[tuple[Address, Sequence[Buffer]]], deadline: float) -> list[Answer]:
         """Ask several brokers at once, one of them several times in this order perhaps; the answers in the same order.
 
         Nothing is sent before all are connected. Raises ConnectionLost when one fails: what the others do then is not

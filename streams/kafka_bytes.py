@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
+#: Bytes that are sent as they are.
+Buffer = bytes | bytearray
 
 
 class Api(NamedTuple):
@@ -158,10 +160,10 @@ def compact_array(members: Sequence[bytes]) -> bytes:
     return varint(len(members) + 1) + b"".join(members)
 
 
-def frame(api: Api, number: int, client: str, body: bytes) -> bytes:
-    """Return a whole request: its length, header and body. The answer bears the same number."""
+def frame(api: Api, number: int, client: str, body: Sequence[Buffer]) -> list[Buffer]:
+    """Return a whole request: its length, header and body, in parts. The answer bears the same number."""
     header = _HEADER.pack(api.key, api.version, number) + string(client) + (NO_TAGS if api.flexible else b"")
-    return _INT32.pack(len(header) + len(body)) + header + body
+    return [int32(len(header) + sum(map(len, body))) + header, *body]
 
 
 def opened(api: Api, frame_of_answer: bytes) -> tuple[int, Answer]:

@@ -7,12 +7,13 @@ what the producer's exactness rests on (decision 0012).
 from __future__ import annotations
 
 import socket
+import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.errors import Unavailable
-from streams.kafka_bytes import Answer, Api, ConnectionLost, Malformed, frame, opened
+from streams.kafka_bytes import Answer, Api, Buffer, ConnectionLost, Malformed, frame, opened
 from streams.kafka_sasl import authenticate
 from streams.kafka_tls import refusal, shake_hands, tls_context
 
@@ -20,6 +21,9 @@ ANSWER_BYTES_MAX = 64 * 1024 * 1024
 """A longer answer is none: ours hold some bytes a partition."""
 
 CONNECT_TIMEOUT_S = 3.0
+
+FEW_PARTS, PARTS_MAX = 4, 512
+"""Few parts are put together; of many the system takes 1,024 at once."""
 
 _RELOGIN_AFTER = 0.8
 """The part of a log-in's lifetime after which another connection is made: the broker closes one that outlives it."""
@@ -61,15 +65,14 @@ class Connection:
 
     def ask(self, api: Api, body: bytes, deadline: float) -> Answer:
         """Send a request and wait for its answer. Raises ConnectionLost."""
-        self.send(api, body, deadline)
+        self.send(api, (body,), deadline)
         return self.receive(deadline)
 
-    def send(self, api: Api, body: bytes, deadline: float) -> None:
-        """Send a request; its answer is received in its turn. Raises ConnectionLost."""
+    def send(self, api: Api, body: Sequence[Buffer], deadline: float) -> None:
+        """Send a request whose body is in parts; its answer is received in its turn. Raises ConnectionLost."""
         self._number = number = self._number + 1 & 0x7FFFFFFF
         try:
-            self._socket.settimeout(_left(deadline))
-            self._socket.sendall(frame(api, number, self._line.client, body))
+            self._send(frame(api, number, self._line.client, body), deadline)
         except OSError as problem:
             raise self._lost(f"{api.name}: {problem}") from None
         self._asked.append((api, number))
@@ -122,6 +125,21 @@ class Connection:
             raise
         if lifetime_ms:
             self.ends = time.monotonic() + _RELOGIN_AFTER * lifetime_ms / 1000
+
+    def _send(self, parts: list[Buffer], deadline: float) -> None:
+        """Send all parts, without copying large ones together where the socket can do without."""
+        if len(parts) <= FEW_PARTS or isinstance(self._socket, ssl.SSLSocket):
+            parts = [b"".join(parts)]
+        views: list[memoryview | Buffer] = [*parts]
+        at = 0
+        while at < len(views):
+            self._socket.settimeout(_left(deadline))
+            sent = self._socket.sendmsg(views[at : at + PARTS_MAX]) if len(views) > 1 else self._socket.send(views[at])
+            while at < len(views) and sent >= len(views[at]):
+                sent -= len(views[at])
+                at += 1
+            if sent:
+                views[at] = memoryview(views[at])[sent:]
 
     def _exactly(self, size: int, deadline: float) -> bytes:
         buffer = bytearray(size)

@@ -14,7 +14,19 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from streams.kafka_bytes import NO_TAGS, Answer, Api, Malformed, array, compact, compact_array, int16, int32, string
+from streams.kafka_bytes import (
+    NO_TAGS,
+    Answer,
+    Api,
+    Buffer,
+    Malformed,
+    array,
+    compact,
+    compact_array,
+    int16,
+    int32,
+    string,
+)
 
 PRODUCE = Api("Produce", 0, 7)
 METADATA = Api("Metadata", 3, 4)
@@ -39,7 +51,7 @@ NEEDED = (
 
 OF_GROUP, OF_TRANSACTION = 0, 1
 ACKS_ALL = -1
-_PRODUCER = struct.Struct(">qh")
+_PRODUCER, _PLACE = struct.Struct(">qh"), struct.Struct(">ii")
 
 
 class Producer(NamedTuple):
@@ -172,13 +184,16 @@ def add_partitions_answer(answer: Answer) -> dict[tuple[str, int], int]:
     return _codes_by_place(answer, answer.array, answer.string, lambda: None)
 
 
-def produce(name: str, timeout_ms: int, batches: Mapping[tuple[str, int], bytes]) -> bytes:
-    """Append one batch to each of these partitions."""
-    topics: dict[str, list[bytes]] = {}
+def produce(name: str, timeout_ms: int, batches: Mapping[tuple[str, int], Buffer]) -> list[Buffer]:
+    """Append one batch to each of these partitions. In parts: batches are large, and are not copied."""
+    topics: dict[str, list[Buffer]] = {}
     for (topic, partition), batch in batches.items():
-        topics.setdefault(topic, []).append(int32(partition) + int32(len(batch)) + batch)
-    members = [string(topic) + array(own) for topic, own in topics.items()]
-    return b"".join((string(name), int16(ACKS_ALL), int32(timeout_ms), array(members)))
+        topics.setdefault(topic, []).extend((_PLACE.pack(partition, len(batch)), batch))
+    parts: list[Buffer] = [string(name) + int16(ACKS_ALL) + int32(timeout_ms) + int32(len(topics))]
+    for topic, own in topics.items():
+        parts.append(string(topic) + int32(len(own) // 2))
+        parts += own
+    return parts
 
 
 def produce_answer(answer: Answer) -> dict[tuple[str, int], Appended]:

@@ -192,9 +192,9 @@ def test_a_broker_that_lacks_one_of_our_requests_needs_a_person(
 # --- several at once ------------------------------------------------------------------------------------------------
 
 
-def everywhere(cluster: ScriptedCluster) -> list[tuple[tuple[str, int], bytes]]:
+def everywhere(cluster: ScriptedCluster) -> list[tuple[tuple[str, int], list[bytes]]]:
     """Return one question for each broker, and a second one for the first."""
-    return [(address, BODY) for address in (*cluster.addresses, cluster.addresses[0])]
+    return [(address, [BODY]) for address in (*cluster.addresses, cluster.addresses[0])]
 
 
 def test_several_brokers_are_asked_before_the_first_answer_is_read(cluster: ScriptedCluster, brokers: Brokers) -> None:
@@ -229,7 +229,7 @@ def test_nothing_is_sent_to_any_before_all_are_connected(cluster: ScriptedCluste
 def test_a_connection_that_idles_between_two_requests_of_one_set_is_not_made_anew(cluster: ScriptedCluster) -> None:
     brokers = Brokers(cluster.addresses, Line("test"), 0.0)
     cluster.script(END_TXN, says(0, 1), says(0, 2))
-    answers = brokers.ask_all(wire.END_TXN, [(cluster.addresses[0], BODY)] * 2, soon())
+    answers = brokers.ask_all(wire.END_TXN, [(cluster.addresses[0], [BODY])] * 2, soon())
     assert [wire.error_answer(answer) for answer in answers] == [1, 2]
     brokers.close()
 
