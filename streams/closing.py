@@ -11,7 +11,7 @@ from streams.client import Client, Placed
 from streams.clock import Clock
 from streams.cpu import Cpu
 from streams.dead_letters import dead_letter, dead_topic
-from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, TooLarge
+from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, TooLarge, TransactionState
 from streams.events import EpochCommitted, Listener
 from streams.lanes import Lane
 from streams.options import EngineOptions
@@ -147,16 +147,16 @@ class Closer:
 
     def open_ms(self, epoch: OpenEpoch) -> int:
         """Return for how long the epoch's transaction has been open; 0 before it begins."""
-        return self._clock.monotonic_ms() - self._began_ms if epoch.sent else 0
+        return self._clock.monotonic_ms() - self._began_ms if epoch.transaction is not TransactionState.NONE else 0
 
     def abort(self, epoch: OpenEpoch) -> None:
         """Abort the epoch's transaction, if it has begun."""
-        if epoch.begun:
+        if epoch.transaction is TransactionState.OPEN:
             self._client.abort()
 
     def _send(self, epoch: OpenEpoch) -> None:
         """Put what is pending into the transaction, and note where it stands in stages' sources."""
-        if not epoch.sent:
+        if epoch.transaction is TransactionState.NONE:
             self._begin(epoch)
         self._client.produce(epoch.outbox.send())
         epoch.outbox.told(self._client.flush())
@@ -164,12 +164,12 @@ class Closer:
     def _begin(self, epoch: OpenEpoch) -> None:
         self._ends = self._changelog_ends()
         self._began_ms = self._clock.monotonic_ms()
-        epoch.sent = True
+        epoch.transaction = TransactionState.BEGINNING
         try:
             self._client.begin()
         except (Unavailable, EpochLost) as error:
             raise EpochLost(f"no transaction could begin: {error}") from error
-        epoch.begun = True
+        epoch.transaction = TransactionState.OPEN
 
     def _confirm(self, epoch: OpenEpoch) -> None:
         """Ask each stage that took records; one that refuses rests, and the epoch is redone without it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from schemas.errors import Fenced, NeedsPerson, Poison, StateInDoubt
 from streams.client import GroupMetadata, Output, Place
@@ -79,6 +80,17 @@ class Failure:
     batches: tuple[Batch, ...] = ()
 
 
+class TransactionState(Enum):
+    """How far the transaction of an open epoch has come."""
+
+    #: A failure is undone in memory.
+    NONE = "not begun"
+    #: A failure is one of the cluster's, and has cost time.
+    BEGINNING = "was to begin"
+    #: A failure has to abort it as well.
+    OPEN = "has begun"
+
+
 @dataclass(eq=False)
 class OpenEpoch:
     """An epoch between `Engine.open` and `Engine.close`. The driver delivers each of `batches` once, then closes."""
@@ -100,10 +112,7 @@ class OpenEpoch:
     handover: Handover = field(default_factory=Handover)
     rounds: int = 1
     failure: Failure | None = None
-    #: The transaction was to begin: a failure is one of the cluster's, and has cost time.
-    sent: bool = False
-    #: It has begun: a failure has to abort it.
-    begun: bool = False
+    transaction: TransactionState = TransactionState.NONE
     #: What is to be told once a condemned record's epoch is committed.
     aside: RecordSetAside | None = None
     #: Batches not yet delivered: closing before all are is a fault of the driver.

@@ -20,7 +20,7 @@ from schemas.errors import EpochLost, Overtaken, PartitionStop, Unavailable
 from streams.context import Context
 from streams.crash_file import Crashes
 from streams.dead_letters import describe
-from streams.epoch import Failure, OpenEpoch
+from streams.epoch import Failure, OpenEpoch, TransactionState
 from streams.events import EpochUndone, StageRests
 from streams.lanes import Lane
 from streams.rounds import Rounds
@@ -73,8 +73,9 @@ class Failures:
         """Go back to before an epoch, whose records wait to be taken again, and do what follows from its failure."""
         self._go_back(epoch)
         error, meaning = failure.error, meaning_of(failure)
-        self._on_event(EpochUndone(type(error).__name__, epoch.sent))
-        if epoch.sent or meaning is Meaning.TRANSACTION:
+        sent = epoch.transaction is not TransactionState.NONE
+        self._on_event(EpochUndone(type(error).__name__, sent))
+        if sent or meaning is Meaning.TRANSACTION:
             self._size.shrink()
             self._losses.lost(self._clock.monotonic_ms())
         if isinstance(error, Overtaken):  # handing over goes on: offsets that are told skip nothing
