@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams import kafka_producer
+from streams import kafka_appending
 from tests.support.kafka_layouts import (
     ADD_OFFSETS,
     ADD_PARTITIONS,
@@ -129,7 +129,7 @@ def test_many_records_of_one_partition_go_in_several_requests_in_their_order() -
 
 
 def test_a_request_is_not_longer_than_brokers_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka_producer, "REQUEST_BYTES_MAX", 1_000)
+    monkeypatch.setattr(kafka_appending, "REQUEST_BYTES_MAX", 1_000)
     with producing() as line:
         line.producer.connect()
         line.producer.begin()
