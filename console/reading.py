@@ -25,8 +25,10 @@ from confluent_kafka import TopicPartition as RawPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec  # the public module does not name it for type checkers
 
+from config.kafka import KafkaSettings
 from schemas.errors import LeadflowError
 from streams.clock import Clock
+from streams.kafka_login import raise_if_refused
 from streams.stage import Message, TopicPartition
 
 #: No answer for this long means that the broker is not there. A restarted one is back within 3 s, seldom 12 s.
@@ -98,6 +100,7 @@ class Reader:
         self._address = address
         self._clock = clock
         self._admin = AdminClient(address.client())
+        self._tried = False
 
     @property
     def rate(self) -> float:
@@ -287,7 +290,14 @@ class Reader:
         return TopicPartition(raw.topic.removeprefix(self._address.prefix), raw.partition)
 
     def _ask(self, what: str, call: Callable[[], T]) -> T:
-        """Call until the answer is not one that passes by itself, at most for `SILENCE_S`."""
+        """Call until the answer is not one that passes by itself, at most for `SILENCE_S`.
+
+        Before the first call a connection of our own tries to log in: its refusal is told at once and in words, that of
+        the client is silence. Raises Unreachable, NeedsPerson.
+        """
+        if not self._tried:
+            raise_if_refused(KafkaSettings(self._address.bootstrap).addresses, self._address.options)
+            self._tried = True
         deadline = time.monotonic() + SILENCE_S
         while True:
             try:

@@ -16,6 +16,7 @@ from confluent_kafka.admin import OffsetSpec as _OffsetSpec  # type: ignore[attr
 from config.kafka import KafkaSettings, admin_options
 from schemas.errors import LeadflowError, NeedsPerson, Unavailable
 from streams.kafka_errors import log, unavailable
+from streams.kafka_login import raise_if_refused
 from streams.kafka_records import Names
 from streams.stage import TopicPartition
 
@@ -46,6 +47,7 @@ class KafkaAdmin:
 
     def __init__(self, settings: KafkaSettings, names: Names) -> None:
         self._names = names
+        self._settings = settings
         self._handle = AdminClient(admin_options(settings), logger=log)
 
     def log_bounds(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
@@ -87,9 +89,16 @@ class KafkaAdmin:
         return RawPartition(self._names.full(partition.topic), partition.partition)
 
     def partition_counts(self) -> dict[str, int]:
-        """Return the count of every topic of our prefix that is there and that we may see."""
-        with unavailable("topics"):
-            topics = self._handle.list_topics(timeout=TOPICS_TIMEOUT_S).topics
+        """Return the count of every topic of our prefix that is there and that we may see.
+
+        Raises Unavailable, and NeedsPerson when that is because Kafka does not let us in.
+        """
+        try:
+            with unavailable("topics"):
+                topics = self._handle.list_topics(timeout=TOPICS_TIMEOUT_S).topics
+        except Unavailable:
+            raise_if_refused(self._settings.addresses, self._settings.security)
+            raise
         prefix = self._names.prefix
         return {
             self._names.plain(name): len(topic.partitions)

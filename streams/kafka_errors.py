@@ -34,6 +34,9 @@ NOT_ALLOWED = frozenset(
 )
 OFFSET_OUTSIDE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 CHAIN_MAX = 8
+PROVIDER_FAILS = "acquire SASL OAUTHBEARER token"
+"""What librdkafka says, under the code of refused credentials, of a provider that does not answer now."""
+
 TWIN = "another process runs under the same name; give each worker its own --name"
 
 
@@ -56,6 +59,8 @@ def as_consumer_error(error: KafkaError) -> LeadflowError | None:
         return Fenced(f"group membership lost: {error.str()}; {TWIN}")
     if is_fatal(error):
         return StateInDoubt(f"the consumer cannot go on: {error.str()}")
+    if PROVIDER_FAILS in error.str():
+        return None  # it asks again; a provider that refuses us is heard by the producer, which asks for itself
     if error.code() in NOT_ALLOWED:
         return NeedsPerson(f"Kafka refuses this worker: {error.str()}; check credentials and permissions")
     return None

@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from console.cluster.ports import HOST
+from console.reading import Address, Reader
 from schemas.errors import NeedsPerson
 from streams.kafka_client import KafkaClient
 from streams.stage import Message, TopicPartition
@@ -213,3 +214,15 @@ def test_epochs_go_on_when_a_log_in_ends(kafka_secured: SecuredKafka, open_door:
         with pytest.raises(ConnectionResetError):
             versions(outliving)
     assert open_door.seen("out") == [b"%d" % number for number in range(count)]
+
+
+def test_who_may_not_come_in_is_told_so_by_worker_and_command(kafka_secured: SecuredKafka, open_door: Cluster) -> None:
+    """Librdkafka calls it silence."""
+    wrong = kafka_secured.secured("SCRAM-SHA-256", sasl_password="wrong")
+    with secured_cluster(kafka_secured.sasl_port, open_door.prefix) as cluster:
+        with pytest.raises(NeedsPerson, match="credentials"):
+            cluster.client(security=wrong)
+        with pytest.raises(NeedsPerson, match="credentials"):
+            Reader(Address(cluster.bootstrap, cluster.prefix, wrong)).topics()
+        right = Reader(Address(cluster.bootstrap, cluster.prefix, kafka_secured.secured("SCRAM-SHA-256")))
+        assert right.topics() == {"in": 1, "out": 1}
