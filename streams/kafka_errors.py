@@ -3,7 +3,7 @@
 the group has moved on, or a record was refused      EpochLost      abort, undo, redo
 a process with our name has taken over               Fenced         exit 75
 anything fatal or not understood                     StateInDoubt   exit 70
-credentials, permissions                             NeedsPerson    exit 78
+credentials, permissions, a time-out not allowed     NeedsPerson    exit 78
 the broker is away                                   Unavailable    wait
 """
 
@@ -38,6 +38,7 @@ PROVIDER_FAILS = "acquire SASL OAUTHBEARER token"
 """What librdkafka says, under the code of refused credentials, of a provider that does not answer now."""
 
 TWIN = "another process runs under the same name; give each worker its own --name"
+NO_TWIN = "the transaction timed out, or a request of ours came late"
 
 
 def is_fatal(error: KafkaError) -> bool:
@@ -66,26 +67,29 @@ def as_consumer_error(error: KafkaError) -> LeadflowError | None:
     return None
 
 
-def before_commit(error: KafkaError, doing: str, past_timeout: bool) -> LeadflowError:
+def before_commit(error: KafkaError, doing: str, without_twin: bool) -> LeadflowError:
     """Return what an error means while no commit has been sent: the epoch did not happen, whatever is wrong.
 
-    `past_timeout`: the transaction may have been ended by the broker for its age, which fences us without a twin.
+    `without_twin`: the broker may have fenced us for no twin's sake: because the transaction is too old, or because a
+    request of ours that took the name has come late.
     """
     text = f"{doing}: {error.name()} {error.str()}"
     if is_member_fenced(error):
         return Fenced(f"{text}; {TWIN}")
     if error.code() in FENCED_PRODUCER:
-        return StateInDoubt(f"{text}; the transaction timed out") if past_timeout else Fenced(f"{text}; {TWIN}")
+        return StateInDoubt(f"{text}; {NO_TWIN}") if without_twin else Fenced(f"{text}; {TWIN}")
     if error.code() in STATE_LOST:
         return StateInDoubt(text)
     if error.code() in NOT_ALLOWED:
         return NeedsPerson(f"{text}; check credentials and permissions")
+    if error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
+        return NeedsPerson(f"{text}; raise the broker's transaction.max.timeout.ms")
     return EpochLost(text)
 
 
-def at_commit(error: KafkaError, past_timeout: bool) -> LeadflowError:
+def at_commit(error: KafkaError, without_twin: bool) -> LeadflowError:
     """Return what a refused commit means: that a twin has our name, or nothing that is known for certain."""
-    known = before_commit(error, "commit", past_timeout)
+    known = before_commit(error, "commit", without_twin)
     return known if isinstance(known, Fenced) else StateInDoubt(f"commit: {error.name()} {error.str()}")
 
 

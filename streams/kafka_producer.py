@@ -43,6 +43,9 @@ INIT_TIMEOUT_S = 5.0
 ABORT_TIMEOUT_S = 3.0
 """An abort that is not answered need not be: it is asked again when the name is taken again."""
 
+LATE_S = 120.0
+"""For so long a request that took the name and was not answered may still come, abort what is open, and fence us."""
+
 #: Nothing was open that could be aborted.
 _NOTHING_OPEN = frozenset({KafkaError.INVALID_TXN_STATE})
 
@@ -67,7 +70,7 @@ class KafkaProducer:
         #: The partitions of the open transaction; whether the coordinator may know of it, and no end was answered.
         self._added: set[Place] = set()
         self._open = False
-        self._began = self._deadline = 0.0
+        self._began = self._deadline = self._late_until = 0.0
         self._began_ms = 0
         #: Our clock and the broker's append time of a record of the last flushed epoch, ms UTC.
         self.clock_sample: tuple[int, int] | None = None
@@ -186,6 +189,9 @@ class KafkaProducer:
         try:
             with self._epoch_ends("taking the name"):
                 self._demand(self._of_transaction, wire.INIT_PRODUCER_ID, body, error_of, deadline)
+        except EpochLost:
+            self._late_until = time.monotonic() + LATE_S
+            raise
         except Fenced as fenced:
             if unanswered:  # a late request of ours may have opened a transaction, which the broker fences us for
                 raise StateInDoubt(f"{fenced}; or it was a request of ours that came late") from None
@@ -217,14 +223,15 @@ class KafkaProducer:
                 error = self._of_transaction.ask(wire.END_TXN, body, wire.error_answer, self._deadline)
                 break
             except ConnectionLost as lost:  # it may have been done, or be done later: ask again, until it is known
+                if self._stale is None:
+                    log.info("commit was not answered: %s; it is asked again", lost)
                 self._stale = "connection"
-                log.info("commit was not answered: %s; it is asked again", lost)
                 if time.monotonic() >= self._deadline:
                     raise StateInDoubt(f"commit: {lost}") from None
                 time.sleep(LAST_PAUSE_S)
         if error:
             self._stale = "error"
-            raise at_commit(KafkaError(error), self._past_timeout())
+            raise at_commit(KafkaError(error), self._fenced_without_twin())
         self._open = False
 
     def _end_aborted(self, deadline: float) -> None:
@@ -278,10 +285,13 @@ class KafkaProducer:
         return next(worse, EpochLost(f"refused: {refused}"))
 
     def _meaning(self, error: int, doing: str) -> LeadflowError:
-        return before_commit(KafkaError(error), doing, self._past_timeout())
+        return before_commit(KafkaError(error), doing, self._fenced_without_twin())
 
-    def _past_timeout(self) -> bool:
-        return self._open and (time.monotonic() - self._began) * 1000 >= self._settings.transaction_timeout_ms
+    def _fenced_without_twin(self) -> bool:
+        """Whether the broker may have fenced us by itself: for the age of what is open, or for a late request."""
+        now = time.monotonic()
+        old = self._open and (now - self._began) * 1000 >= self._settings.transaction_timeout_ms
+        return old or now < self._late_until
 
     def _batch_bytes(self, topic: str) -> int:
         """Return what the topic takes as one batch."""

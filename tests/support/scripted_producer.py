@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from config.kafka import KafkaSettings
-from schemas.errors import StateInDoubt
 from streams.client import GroupMetadata, Output
 from streams.kafka_producer import Cause, KafkaProducer
 from streams.watchdog import Watchdog
@@ -50,11 +49,15 @@ class Producing:
             self.producer.produce(topic, partition, [record(topic)])
         return self.producer.flush()
 
+    def write(self, *places: tuple[str, int]) -> None:
+        """Write a record to each place, and the offsets."""
+        self.flush(*places)
+        self.producer.send_offsets(OFFSETS, MEMBER)
+
     def until_commit(self, *places: tuple[str, int]) -> None:
         """Take all steps of an epoch but the last one."""
         self.producer.begin()
-        self.flush(*places)
-        self.producer.send_offsets(OFFSETS, MEMBER)
+        self.write(*places)
 
     def epoch(self, *places: tuple[str, int]) -> None:
         """Commit a whole epoch."""
@@ -77,12 +80,3 @@ def producing(nodes: int = 1, **changes: Any) -> Iterator[Producing]:
         finally:
             line.close()
         assert list(violations(cluster.asked)) == []
-
-
-def outcome_of(line: Producing) -> str:
-    """Commit, and say how it went: committed, or what was raised."""
-    try:
-        line.producer.commit()
-    except StateInDoubt:
-        return "in doubt"
-    return "committed"

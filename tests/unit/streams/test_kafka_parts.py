@@ -132,11 +132,11 @@ def test_a_consumers_error_means(error: KafkaError, kind: type) -> None:
     ],
 )
 def test_before_the_commit_is_sent_an_error_means_that_nothing_happened(error: KafkaError, kind: type) -> None:
-    assert type(before_commit(error, "flush", past_timeout=False)) is kind
+    assert type(before_commit(error, "flush", without_twin=False)) is kind
 
 
 def test_a_transaction_that_timed_out_fences_us_without_a_twin() -> None:
-    assert type(before_commit(kafka_error(KafkaError.PRODUCER_FENCED), "flush", past_timeout=True)) is StateInDoubt
+    assert type(before_commit(kafka_error(KafkaError.PRODUCER_FENCED), "flush", without_twin=True)) is StateInDoubt
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_transaction_that_timed_out_fences_us_without_a_twin() -> None:
     ],
 )
 def test_a_refused_commit_is_a_twins_doing_or_in_doubt(error: KafkaError, kind: type) -> None:
-    assert type(at_commit(error, past_timeout=False)) is kind
+    assert type(at_commit(error, without_twin=False)) is kind
 
 
 def test_a_fatal_error_is_found_behind_the_bindings_system_error() -> None:
