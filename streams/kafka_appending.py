@@ -46,7 +46,7 @@ class Appender:
         self._batch_bytes = batch_bytes
         self._timeout_ms = timeout_ms
         self._sequences: dict[Place, int] = {}
-        #: The broker's append time of the record appended last, ms UTC; 0 while it tells none.
+        #: A broker's append time of what was appended last, ms UTC; 0 where none was told: topics may keep the maker's.
         self.stamp_ms = 0
 
     def begin_again(self) -> None:
@@ -73,6 +73,7 @@ class Appender:
         bodies = [(leader, self._body(batches)) for leader, batches in requests]
         appended: dict[Place, tuple[int, int]] = {}
         refused: dict[Place, int] = {}
+        self.stamp_ms = 0
         for (_, batches), answer in zip(requests, self._brokers.ask_all(wire.PRODUCE, bodies, deadline), strict=True):
             taken = wire.produce_answer(answer)
             for place, batch in batches.items():
@@ -82,7 +83,7 @@ class Appender:
                     continue
                 first = appended[place][0] if place in appended else offset
                 appended[place] = first, offset + batch.records - 1
-                self.stamp_ms = max(stamp_ms, 0)
+                self.stamp_ms = max(stamp_ms, self.stamp_ms)
         if refused:
             self._brokers.forget()
             raise Refused(refused)

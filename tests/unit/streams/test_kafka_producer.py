@@ -20,6 +20,7 @@ from tests.support.kafka_layouts import (
     TXN_OFFSET_COMMIT,
     batch_producer,
 )
+from tests.support.scripted_broker import says
 from tests.support.scripted_cluster import PRODUCER_ID, STAMP_MS
 from tests.support.scripted_producer import MEMBER, OFFSETS, producing, record
 
@@ -147,3 +148,20 @@ def test_the_brokers_clock_is_told_by_an_epoch() -> None:
         line.epoch()
         assert line.producer.clock_sample is not None
         assert line.producer.clock_sample[1] == STAMP_MS
+
+
+def test_the_brokers_clock_is_told_where_one_topic_of_several_has_it() -> None:
+    """Others keep the time of their records' making; and of an epoch that tells none the one before is no news."""
+    with producing() as line:
+        line.producer.connect()
+        line.producer.begin()
+        stamps = {0: -1, 1: STAMP_MS + 1, 2: -1}
+        line.cluster.script(PRODUCE, says([("out", [(at, 0, 5, stamp, 0) for at, stamp in stamps.items()])], 0))
+        line.cluster.script(PRODUCE, says([("out", [(0, 0, 6, -1, 0)])], 0))
+        line.flush(*[("out", at) for at in stamps])
+        assert line.producer.clock_sample is not None
+        assert line.producer.clock_sample[1] == STAMP_MS + 1
+        line.producer.clock_sample = None
+        line.flush(("out", 0))
+        assert line.producer.clock_sample is None
+        line.producer.abort()
