@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 
 from schemas.errors import EpochLost, NeedsPerson, Unavailable
 from schemas.records import Position, Record
-from streams.client import Client, Placed
-from streams.clock import Clock
-from streams.cpu import Cpu
+from streams.client import Placed
+from streams.context import Context
 from streams.dead_letters import dead_letter, dead_topic
 from streams.epoch import ENDS_PROCESS, Failure, OpenEpoch, TooLarge, TransactionState
-from streams.events import EpochCommitted, Listener
+from streams.events import EpochCommitted
 from streams.lanes import Lane
-from streams.options import EngineOptions
 from streams.positions import position_key, table_key
 from streams.stage import Batch, Message, Stage, TopicPartition
 
@@ -25,31 +23,16 @@ Encode = Callable[[Record], bytes]
 class Closer:
     """Writes what an epoch has changed and commits it."""
 
-    def __init__(
-        self,
-        client: Client,
-        encode: Encode,
-        clock: Clock,
-        options: EngineOptions,
-        on_event: Listener,
-        confirm_clock: Callable[[], None],
-        running: Callable[[], Sequence[Lane]],
-        cpu: Cpu,
-        sources: Collection[str],
-    ) -> None:
-        """Put the parts together; `confirm_clock` raises when nothing may be committed for the clock's sake.
-
-        `sources` are the topics of the stages, of which it is to be told where records were appended.
-        """
-        self._sources = frozenset(sources)
-        self._running = running
-        self._confirm_clock = confirm_clock
-        self._cpu = cpu
-        self._client = client
+    def __init__(self, context: Context, encode: Encode, confirm_clock: Callable[[], None]) -> None:
+        """Put the parts together; `confirm_clock` raises when nothing may be committed for the clock's sake."""
+        self._client = context.client
+        self._clock = context.clock
+        self._options = context.options
+        self._on_event = context.on_event
+        self._assignment = context.assignment
+        self._cpu = context.cpu
         self._encode = encode
-        self._clock = clock
-        self._options = options
-        self._on_event = on_event
+        self._confirm_clock = confirm_clock
         #: How long the last transaction took.
         self.last_ms = 0
         self._began_ms = 0
@@ -192,7 +175,7 @@ class Closer:
         now = self._clock.monotonic_ms()
         late = [
             lane
-            for lane in self._running()
+            for lane in self._assignment.running
             if lane.store is not None and now - lane.complete_at_ms >= self._options.check_every_ms
         ]
         if not late:

@@ -32,8 +32,8 @@ from streams.advancing import Advancer
 from streams.checks import Checks
 from streams.client import Client
 from streams.clock import Clock
-from streams.closing import Closer, Encode
-from streams.context import Context, context_of
+from streams.closing import Closer
+from streams.context import context_of
 from streams.cpu import COMMITTING
 from streams.crash_file import CrashFile
 from streams.epoch import OpenEpoch
@@ -100,7 +100,7 @@ class Engine:
         self._assignment.on_change = self._lane_changed
         self._checks = Checks(client, clock, options, partition_counts or {})
         self._followers = Followers(client)
-        self._closer = _closer(context, codec.encode, self._checks.confirm_clock)
+        self._closer = Closer(context, codec.encode, self._checks.confirm_clock)
         self._hooks = Hooks(context, self._closer)
         self._pauses = Pauses(context)
         self._admission = Admission(context, self._followers, self._pauses)
@@ -270,17 +270,3 @@ class Engine:
 
 def _unmarked(_: Sequence[Batch]) -> None:
     """Where no crash file is, nothing is marked."""
-
-
-def _closer(context: Context, encode: Encode, confirm_clock: Callable[[], None]) -> Closer:
-    return Closer(
-        client=context.client,
-        encode=encode,
-        clock=context.clock,
-        options=context.options,
-        on_event=context.on_event,
-        confirm_clock=confirm_clock,
-        running=lambda: context.assignment.running,
-        cpu=context.cpu,
-        sources=stages_by_source(context.stages),
-    )

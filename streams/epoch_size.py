@@ -4,10 +4,9 @@ from __future__ import annotations
 
 
 class EpochSize:
-    """How many records an epoch may take now: fewer while the world is slow, so that a redone one fits its time.
+    """How many records an epoch may take now: fewer while the world is slow, so that leads do not wait for each other.
 
-    An epoch that takes the client's clock (400 ms) is lost or followed by a new producer handle, and one that cannot
-    be prepared in its time is given back; the same one again would fare no better.
+    One that cannot be prepared in its time is given back, and the same one again would fare no better.
     """
 
     SMALLEST = 16

@@ -26,8 +26,6 @@ class Outbox:
         self.appended: Appended = {}
         #: The partitions that were sent to, with the offset of the last record there; None while it is not told.
         self.last: dict[Place, int | None] = {}
-        #: Partitions of which some record was not told: where those behind it stand says nothing of it.
-        self.untold: set[Place] = set()
         self._placed = 0
         self._pending: dict[Place, list[Output]] = {}
         self._sent: Placed = {}
@@ -75,11 +73,12 @@ class Outbox:
 
         Raises:
             Overtaken: records do not stand where they were foretold to: offsets of others would be committed.
-            EpochLost: it is not known where foretold ones stand.
+            EpochLost: it was not told of all where they stand.
         """
         sent, self._sent = self._sent, {}
+        for topic, partition in sent.keys() - offsets.keys():
+            raise EpochLost(f"it was not told where records of {topic}-{partition} stand")
         foretold, self._foretold = self._foretold, {}
-        self.untold.update(sent.keys() - offsets.keys())
         self.last.update({place: last for place, (_, last) in offsets.items()})
         _check_foretold(foretold, sent, offsets)
         self.appended = dict(_behind_foretold(foretold, sent, offsets))
@@ -89,8 +88,6 @@ def _check_foretold(
     foretold: Mapping[Place, tuple[int, int]], sent: Placed, offsets: Mapping[Place, tuple[int, int]]
 ) -> None:
     for place, (expected, _) in foretold.items():
-        if place not in offsets:  # that says nothing of other writers
-            raise EpochLost(f"it was not told where records of {place[0]}-{place[1]} stand, which were foretold")
         first, last = offsets[place]
         if first != expected or last - first != len(sent[place]) - 1:
             raise Overtaken(place, expected)

@@ -43,7 +43,6 @@ class Triage:
             in_time: whether anything may be handed over at all; if not, it is kept or left behind.
         """
         handover, found, rooms = epoch.handover, list[Batch](), dict[Stage, bool]()
-        handover.leave(epoch.outbox.untold)
         for place, (first, last, outputs) in epoch.outbox.appended.items():
             lane = self._assignment.lane_of.get(place)
             if lane is None or place in handover.left_behind:

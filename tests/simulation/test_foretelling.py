@@ -149,27 +149,6 @@ def test_offsets_that_were_not_told_are_no_stranger(monkeypatch: pytest.MonkeyPa
     assert world.out() == [f"k={n}" for n in range(1, PLAIN_EPOCHS + 7)]
 
 
-def test_an_offset_that_was_told_is_not_the_last_one_any_more_when_a_later_one_is_not_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """a-0: handed, ticked C: the next one is not foretold to stand right behind the end of the first."""
-    world = World(partitions=1)
-    stage = Echoing()
-    worker = world.worker(stages=[Feeding(), stage])
-    world.settle(worker)
-    stage.every_ms = 1_000
-    client, hide = worker.client, [False, True]
-    flush, poll = client.flush, client.poll
-    monkeypatch.setattr(client, "flush", lambda: {} if (found := flush()) and hide and hide.pop(0) else found)
-    monkeypatch.setattr(client, "poll", lambda *limits: [m for m in poll(*limits) if m.topic == "raw"])
-    world.send("raw", "k")
-    assert worker.run() == [True]
-    assert world.log("a").split()[-3:] == ["v", "tick", "C"]
-    world.send("raw", "k")
-    assert worker.run() == [True], "it was not foretold"
-    assert undone(worker) == []
-
-
 def test_what_several_rounds_write_to_one_partition_is_flushed_once() -> None:
     world = World(partitions=1)
     worker = again(world)
