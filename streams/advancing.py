@@ -48,7 +48,7 @@ class Advancer:
         self._size.committed(self._closer.last_ms)
         if epoch.due:
             pace(epoch.due, epoch.now_ms, now_ms)
-        self._fetcher.await_own(epoch.outbox.last)
+        self._fetcher.await_own(epoch.handover.left_behind)
 
     def _keep(self, epoch: OpenEpoch) -> None:
         offsets = epoch.offsets()

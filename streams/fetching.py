@@ -51,15 +51,14 @@ class Fetcher:
                 break
             found += self._fetch(room - found, left_ms / 1000)
 
-    def await_own(self, written: Iterable[Place]) -> None:
-        """Wait in the next `poll` for what a committed epoch wrote to partitions of this worker that may run.
+    def await_own(self, left: Iterable[Place]) -> None:
+        """Wait in the next `poll` for what a committed epoch wrote for this worker and left to its consumer.
 
-        It is in the log, but reaches the consumer some milliseconds later. An epoch opened at once would go without it,
-        so that a hop takes two; and its transaction would begin while the broker still writes the last one's markers,
-        which librdkafka answers with a wait of 20 ms (engine.md, section 5).
+        It is in the log, but reaches the consumer some milliseconds later; an epoch opened at once would go without it,
+        so that a hop takes two.
         """
         may_take = self._admission.may_take_alone
-        self._own = {place for place in written if place not in self._bypass and may_take(place)}
+        self._own = {place for place in left if place not in self._bypass and may_take(place)}
 
     def _fetch(self, records_max: int, timeout_s: float) -> int:
         try:

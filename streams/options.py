@@ -20,7 +20,7 @@ class EngineOptions:
     linger_ms_max: int = 5
     #: Fewer records than this are not worth a wait: a quiet worker answers at once.
     linger_from_records: int = 20
-    #: Longest wait for what the last epoch wrote for this worker itself, so that each hop takes one epoch.
+    #: Longest wait for what the last epoch wrote for this worker itself and did not hand over: a hop takes one epoch.
     own_output_ms_max: int = 10
     #: An epoch that took at most so many records hands over what it wrote to stages of this worker (`streams.rounds`);
     #: 0 = never, then all is kept for the next epoch. A backlog gains nothing by it; but once what a second brings

@@ -126,6 +126,28 @@ def test_a_worker_that_was_overtaken_goes_on_handing_over() -> None:
     )
 
 
+def test_only_what_was_left_to_the_consumer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was handed over is known here, and its copies need not come before the next epoch may begin."""
+    world = World(partitions=1)
+    worker = again(world)
+    warmed_up(world, worker)
+    poll = worker.client.poll
+    monkeypatch.setattr(worker.client, "poll", lambda *limits: [m for m in poll(*limits) if m.topic == "raw"])
+
+    def polls(feed: Callable[[], None]) -> int:
+        """How often the consumer is asked for the next epoch, which must be committed."""
+        steps: list[str] = []
+        worker.client.on_step = lambda step, when: steps.append(step) if when == "before" else None
+        feed()
+        assert worker.run() == [True]
+        return steps.count("poll")
+
+    assert polls(lambda: world.send("raw", "k", b"1")) == 1
+    assert polls(lambda: world.send("raw", "k", b"1")) == 1, "all of the last epoch's was handed over"
+    worker.engine._fetcher.await_own([A])
+    assert polls(lambda: world.send("raw", "k", b"1")) > 1
+
+
 def test_offsets_that_were_not_told_are_no_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that was lost: the epoch is redone, as nobody knows, and foretold again right after it."""
     world = World(partitions=1)
