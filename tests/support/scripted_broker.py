@@ -82,7 +82,7 @@ class Peer:
         return self._exactly(size)
 
     def _exactly(self, size: int) -> bytes | None:
-        content = b""
+        content = bytearray()
         while len(content) < size:
             try:
                 piece = self.connection.recv(size - len(content))
@@ -91,7 +91,7 @@ class Peer:
             if not piece:
                 return None
             content += piece
-        return content
+        return bytes(content)
 
 
 Reply = Callable[[Peer, Asked], None]

@@ -112,17 +112,27 @@ REFUSALS: dict[int, type[LeadflowError]] = {
 
 
 @pytest.mark.parametrize("code", REFUSALS)
-@pytest.mark.parametrize("lost_before", [False, True])
-def test_a_refused_commit_means(code: int, lost_before: bool) -> None:
-    """It never means that the epoch did not happen."""
+def test_a_refused_commit_means(code: int) -> None:
+    """It never means that the epoch did not happen; and nothing is sent behind it before the name is taken."""
     with producing() as line:
         ready(line)
-        line.cluster.script(END_TXN, *[closes] * lost_before, refuses(code))
+        line.cluster.script(END_TXN, refuses(code))
         with pytest.raises(LeadflowError) as raised:
             line.producer.commit()
         assert type(raised.value) is REFUSALS[code]
         assert not line.armed
-        assert line.cluster.kinds()[-1] == END_TXN
+        line.epoch()
+        assert line.cluster.kinds()[5:8] == [END_TXN, END_TXN, INIT_PRODUCER_ID]
+
+
+@pytest.mark.parametrize(("code", "kind"), [(47, Fenced), (48, StateInDoubt)])
+def test_a_commit_that_is_refused_when_it_is_asked_again_means_the_same(code: int, kind: type[LeadflowError]) -> None:
+    with producing() as line:
+        ready(line)
+        line.cluster.script(END_TXN, closes, refuses(code))
+        with pytest.raises(LeadflowError) as raised:
+            line.producer.commit()
+        assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize("code", [47, 90])

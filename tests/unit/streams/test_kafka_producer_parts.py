@@ -98,6 +98,19 @@ def test_partitions_that_were_not_tried_are_not_added() -> None:
             line.epoch()
 
 
+def test_a_leader_that_is_none_any_more_is_looked_for_again() -> None:
+    with producing(nodes=2) as line:
+        line.producer.connect()
+        line.epoch()
+        line.cluster.script(PRODUCE, refuses(6))
+        with pytest.raises(EpochLost, match="NOT_LEADER"):
+            line.epoch()
+        line.producer.abort()
+        line.cluster.leaders[("out", 0)] = 1
+        line.epoch()
+        assert [asked.node for asked in line.cluster.of(PRODUCE)] == [0, 0, 1]
+
+
 def test_one_leader_of_several_that_is_lost_loses_the_epoch() -> None:
     with producing(nodes=3) as line:
         line.cluster.leaders = {("out", 1): 1, ("out", 2): 2}
