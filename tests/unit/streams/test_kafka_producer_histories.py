@@ -131,6 +131,27 @@ def test_on_a_bad_network_readers_see_each_record_once(seed: int) -> None:
         assert list(violations(worker.cluster.asked)) == []
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_two_processes_of_one_name_rob_each_other_of_it_and_nothing_is_torn(seed: int) -> None:
+    """Whoever has it writes where the group stands; the other one is refused, whatever it was about to write."""
+    network = BadNetwork(random.Random(seed), bad=0.1)
+    with ScriptedCluster() as cluster:
+        for key in NAMED:
+            cluster.always(key, network.reply)
+        twins = [Worker(cluster, network, KafkaProducer) for _ in range(2)]
+        try:
+            while sum(twin.seen["committed"] for twin in twins) < EPOCHS:
+                network.draw.choice(twins).epoch()
+                assert sum(sum(twin.seen.values()) for twin in twins) < TRIES_MAX
+            network.calm()
+            assert all(twin.seen["Fenced"] for twin in twins), "neither was robbed"
+            assert not any(twin.seen["told wrongly"] for twin in twins)
+            assert numbers(twins[0]) == list(range(network.model.offset))
+        finally:
+            for twin in twins:
+                twin.close()
+
+
 class Unruly(KafkaProducer):
     """A producer that forgets every reason to take its name again."""
 
