@@ -72,11 +72,21 @@ class Cluster:
                     future.result(WAIT_S)
             except KafkaException as problem:
                 if problem.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS and attempt:
-                    return  # the answer to an earlier attempt was lost, not its work
+                    break  # the answer to an earlier attempt was lost, not its work
                 if attempt + 1 == CONNECTS:
                     raise
             else:
-                return
+                break
+        self._wait_until_led(client, counts)
+
+    def _wait_until_led(self, client: Any, counts: dict[str, int]) -> None:
+        """Wait for each leader: a broker tells of a new partition a moment before it writes to it."""
+        places = [RawPartition(self.prefix + name, number) for name, count in counts.items() for number in range(count)]
+        end = time.monotonic() + WAIT_S
+        while places:
+            assert time.monotonic() < end, f"nobody leads {places}"
+            asked = client.list_offsets({place: admin.OffsetSpec.latest() for place in places})
+            places = [place for place, future in asked.items() if future.exception(WAIT_S) is not None]
 
     def send(self, topic: str, values: list[bytes], partition: int = 0) -> None:
         """Write records as an upstream system does."""
