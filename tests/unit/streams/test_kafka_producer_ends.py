@@ -34,6 +34,11 @@ LOG_IN = {
 PATIENCE_S = 5.0
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_producer, "LAST_PAUSE_S", 0.002)
+
+
 def ready(line: Producing) -> Producing:
     """Take all steps up to the commit."""
     line.producer.connect()
@@ -85,7 +90,7 @@ def test_a_commit_that_is_asked_again_finds_the_coordinator_that_has_it_now() ->
 
 @pytest.mark.parametrize("how", [closes, keeps_silent, refuses(51), refuses(16)])
 def test_a_commit_that_stays_unknown_until_the_deadline_is_in_doubt(how: Reply) -> None:
-    with producing(deadline_ms=80) as line:
+    with producing(deadline_ms=40) as line:
         ready(line)
         line.cluster.always(END_TXN, how)
         began = time.monotonic()

@@ -20,7 +20,7 @@ from tests.support.scripted_cluster import ScriptedCluster, violations
 from tests.support.scripted_producer import MEMBER, Producing, record
 from tests.support.transaction_model import NAMED, BadNetwork
 
-EPOCHS = 15
+EPOCHS = 10
 TRIES_MAX = 200
 PLACES = [("out", 0), ("out", 1), ("more", 0)]
 
@@ -121,7 +121,7 @@ def numbers(worker: Worker) -> list[int]:
     return sorted(int(value) for _, value in worker.network.model.records)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(5))
 def test_on_a_bad_network_readers_see_each_record_once(seed: int) -> None:
     for worker in history(seed):
         assert worker.seen["committed"] >= EPOCHS, worker.seen
@@ -131,7 +131,7 @@ def test_on_a_bad_network_readers_see_each_record_once(seed: int) -> None:
         assert list(violations(worker.cluster.asked)) == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_two_processes_of_one_name_rob_each_other_of_it_and_nothing_is_torn(seed: int) -> None:
     """Whoever has it writes where the group stands; the other one is refused, whatever it was about to write."""
     network = BadNetwork(random.Random(seed), bad=0.1)
