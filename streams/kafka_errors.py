@@ -57,7 +57,7 @@ def is_member_fenced(error: KafkaError) -> bool:
 def as_consumer_error(error: KafkaError) -> LeadflowError | None:
     """Return what a poll must raise for this error, or None when librdkafka goes on by itself."""
     if is_member_fenced(error):
-        return Fenced(f"group membership lost: {error.str()}; {TWIN}")
+        return Fenced(f"{TWIN} (it has our place in the group: {error.name()})")
     if is_fatal(error):
         return StateInDoubt(f"the consumer cannot go on: {error.str()}")
     if PROVIDER_FAILS in error.str():
@@ -75,9 +75,10 @@ def before_commit(error: KafkaError, doing: str, without_twin: bool) -> Leadflow
     """
     text = f"{doing}: {error.name()} {error.str()}"
     if is_member_fenced(error):
-        return Fenced(f"{text}; {TWIN}")
+        return Fenced(f"{TWIN} (it has our place in the group: {error.name()} to {doing})")
     if error.code() in FENCED_PRODUCER:
-        return StateInDoubt(f"{text}; {NO_TWIN}") if without_twin else Fenced(f"{text}; {TWIN}")
+        twin = Fenced(f"{TWIN} (it has our name: {error.name()} to {doing})")
+        return StateInDoubt(f"{text}; {NO_TWIN}") if without_twin else twin
     if error.code() in STATE_LOST:
         return StateInDoubt(text)
     if error.code() in NOT_ALLOWED:

@@ -179,9 +179,11 @@ def _show(console: Console, verdict: Verdict, *, caps: bool) -> None:
 
 def _show_caps(console: Console, fills: tuple[Fill, ...], currency: str) -> None:
     listed = table("cap of", "", "window from", "used", "of", "", right=[3, 4])
+    for column in listed.columns[1:]:
+        column.no_wrap = True  # where it is narrow only the id takes a second line
     for fill in fills:
         used, limit = (_amount(fill.limit, value, currency) for value in (fill.used, fill.limit.limit))
-        since = utc(fill.window_start_at)[:19] if fill.limit.window != "total" else ""
+        since = utc(fill.window_start_at)[:16] if fill.limit.window != "total" else ""
         whose = fill.contract_id or fill.buyer_id
         listed.add_row(
             whose, f"{fill.limit.measure} a {fill.limit.window}", since, used, limit, "full" if fill.full else ""
