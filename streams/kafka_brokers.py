@@ -14,6 +14,7 @@ from streams.kafka_wire import (
     API_VERSIONS,
     FIND_COORDINATOR,
     METADATA,
+    Cluster,
     find_coordinator,
     find_coordinator_answer,
     metadata,
@@ -23,6 +24,8 @@ from streams.kafka_wire import (
 
 Address = tuple[str, int]
 Place = tuple[str, int]
+
+OFFSETS_TOPIC = "__consumer_offsets"
 
 BROKERS_MAX = 1_000
 """Connections are one a broker; more addresses than any cluster has are not a cluster."""
@@ -84,6 +87,15 @@ class Brokers:
             (place,) = problem.args
             raise NotKnown(KafkaError.LEADER_NOT_AVAILABLE, place[0]) from None
 
+    def all_leaders(self, prefix: str, deadline: float) -> dict[Place, Address]:
+        """Return who leads each partition of the topics with this prefix, and of the one that holds groups' offsets.
+
+        What nobody leads now is left out. Raises ConnectionLost.
+        """
+        self._note_leaders(metadata_answer(self._ask_any(METADATA, metadata(None), deadline)))
+        leaders = self._leaders.items()
+        return {place: led for place, led in leaders if place[0].startswith(prefix) or place[0] == OFFSETS_TOPIC}
+
     def coordinator(self, key: str, kind: int, deadline: float) -> Address:
         """Return who coordinates a group or a transactional id. Raises NotKnown, ConnectionLost."""
         address = self._coordinators.get((key, kind))
@@ -112,6 +124,9 @@ class Brokers:
         cluster = metadata_answer(self._ask_any(METADATA, metadata(sorted(topics)), deadline))
         for topic, error in cluster.errors.items():
             raise NotKnown(error, topic)
+        self._note_leaders(cluster)
+
+    def _note_leaders(self, cluster: Cluster) -> None:
         if len(cluster.addresses) > BROKERS_MAX:
             raise ConnectionLost(f"a cluster of {len(cluster.addresses)} brokers")
         addresses: Mapping[int, Address] = cluster.addresses
@@ -150,7 +165,7 @@ class Brokers:
             connection.close()
             raise NeedsPerson(
                 f"the broker at {connection} does not understand {', '.join(lacking)} as leadflow says it; "
-                "leadflow needs Kafka 2.7 or newer"
+                "leadflow needs Kafka 3.0 or newer"
             )
         self._connections[address] = connection
         return connection

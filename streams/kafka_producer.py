@@ -33,6 +33,7 @@ from streams.kafka_bytes import Answer, Api, ConnectionLost
 from streams.kafka_connection import Line
 from streams.kafka_coordinators import LAST_PAUSE_S, Coordinator
 from streams.kafka_errors import at_commit, before_commit, log
+from streams.kafka_hanging import Hanging
 from streams.watchdog import Watchdog
 
 Cause = Literal["first", "abort", "error", "connection"]
@@ -62,6 +63,7 @@ class KafkaProducer:
         self._brokers = brokers = Brokers(settings.addresses, line, settings.idle_ms / 1000)
         self._of_transaction = Coordinator(brokers, self._name, wire.OF_TRANSACTION)
         self._of_group = Coordinator(brokers, settings.group_id, wire.OF_GROUP)
+        self._hanging = Hanging(brokers, settings.prefix)
         self._appender = Appender(brokers, self._name, self._batch_bytes, settings.deadline_ms // 2)
         self._producer = wire.NOBODY
         #: Why the name is to be taken before the next transaction.
@@ -104,6 +106,7 @@ class KafkaProducer:
         with self._epoch_ends("flush"):
             deadline = now + self._settings.deadline_ms / 2000
             leaders = self._appender.leaders(queued, deadline)
+            self._hanging.end(leaders, self._producer, deadline)
             self._add(queued.keys() - self._added, deadline)
             offsets = self._appender.append(queued, leaders, self._producer, deadline)
         self._note_clock(self._appender.stamp_ms)
@@ -167,7 +170,11 @@ class KafkaProducer:
         try:
             if self._open:
                 self._end_aborted(deadline)
-            self._producer = self._initialised(deadline)
+            producer = self._initialised(deadline)
+            if cause == "first":
+                with self._epoch_ends("looking for what hangs"):
+                    self._hanging.end_all(producer, deadline)
+            self._producer = producer
         except EpochLost as problem:
             raise Unavailable(str(problem)) from None
         finally:

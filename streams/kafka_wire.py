@@ -1,11 +1,12 @@
 """Requests of Kafka's transactional protocol as bytes, and their answers: what our producer says to brokers, no more.
 
 Each request has one version, the oldest that means what we need; a broker that lacks it is refused (`missing`). All are
-known since Kafka 2.7. The layouts are those of Kafka's message definitions; names are theirs.
+known since Kafka 3.0. The layouts are those of Kafka's message definitions; names are theirs.
 
     who leads, who coordinates     METADATA, FIND_COORDINATOR
     taking the name                INIT_PRODUCER_ID (KIP-360: with the id and epoch that we had)
     a transaction                  ADD_PARTITIONS, PRODUCE, ADD_OFFSETS, TXN_OFFSET_COMMIT (KIP-447), END_TXN
+    one that nobody ended          DESCRIBE_PRODUCERS, WRITE_MARKERS (KIP-664)
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ INIT_PRODUCER_ID = Api("InitProducerId", 22, 4, flexible=True)
 ADD_PARTITIONS = Api("AddPartitionsToTxn", 24, 2)
 ADD_OFFSETS = Api("AddOffsetsToTxn", 25, 2)
 END_TXN = Api("EndTxn", 26, 2)
+WRITE_MARKERS = Api("WriteTxnMarkers", 27, 1, flexible=True)
 TXN_OFFSET_COMMIT = Api("TxnOffsetCommit", 28, 3, flexible=True)
+DESCRIBE_PRODUCERS = Api("DescribeProducers", 61, 0, flexible=True)
 
 NEEDED = (
     PRODUCE,
@@ -46,7 +49,9 @@ NEEDED = (
     ADD_PARTITIONS,
     ADD_OFFSETS,
     END_TXN,
+    WRITE_MARKERS,
     TXN_OFFSET_COMMIT,
+    DESCRIBE_PRODUCERS,
 )
 
 OF_GROUP, OF_TRANSACTION = 0, 1
@@ -71,6 +76,14 @@ class Appended(NamedTuple):
     error: int
     offset: int
     stamp_ms: int
+
+
+class Writing(NamedTuple):
+    """A producer as a partition knows it; `since` is the first offset of its open transaction, -1 for none."""
+
+    producer: Producer
+    coordinator_epoch: int
+    since: int
 
 
 class Cluster(NamedTuple):
@@ -105,9 +118,9 @@ def missing(answer: Answer) -> list[str]:
     ]
 
 
-def metadata(topics: Iterable[str]) -> bytes:
-    """Ask who leads the partitions of these topics; a topic that is not there is not made."""
-    return array([string(topic) for topic in topics]) + b"\x00"
+def metadata(topics: Iterable[str] | None) -> bytes:
+    """Ask who leads the partitions of these topics, None for all; a topic that is not there is not made."""
+    return (int32(-1) if topics is None else array([string(topic) for topic in topics])) + b"\x00"
 
 
 def metadata_answer(answer: Answer) -> Cluster:
@@ -281,3 +294,83 @@ def _codes_by_place(
     answer.int32()
     array(topic)
     return codes
+
+
+# --- a transaction that nobody ended --------------------------------------------------------------------------------
+
+
+def describe_producers(places: Iterable[tuple[str, int]]) -> bytes:
+    """Ask who writes to these partitions, of which the broker asked must be the leader."""
+    return _compact_places(places) + NO_TAGS
+
+
+def describe_producers_answer(answer: Answer) -> dict[tuple[str, int], tuple[int, list[Writing]]]:
+    """Return the error code of each partition, and who writes to it."""
+    described: dict[tuple[str, int], tuple[int, list[Writing]]] = {}
+
+    def writing() -> Writing:
+        producer = Producer(answer.int64(), answer.int32())
+        answer.int32()
+        answer.int64()
+        found = Writing(producer, answer.int32(), answer.int64())
+        answer.tags()
+        return found
+
+    def topic() -> None:
+        name = answer.compact()
+
+        def partition() -> None:
+            number, error = answer.int32(), answer.int16()
+            answer.compact()
+            described[name, number] = error, answer.compact_array(writing)
+            answer.tags()
+
+        answer.compact_array(partition)
+        answer.tags()
+
+    answer.int32()
+    answer.compact_array(topic)
+    return described
+
+
+def write_abort_markers(producer: Producer, coordinator_epochs: Mapping[tuple[str, int], int]) -> bytes:
+    """End what hangs of a producer in these partitions, as aborted, under the epoch that it has now.
+
+    A marker bears the epoch of the coordinator that the partition heard of last: an older one would be refused.
+    """
+    markers = []
+    for epoch in sorted(set(coordinator_epochs.values())):
+        own = _compact_places(place for place, known in coordinator_epochs.items() if known == epoch)
+        markers.append(_PRODUCER.pack(*producer) + b"\x00" + own + int32(epoch) + NO_TAGS)
+    return compact_array(markers) + NO_TAGS
+
+
+def write_markers_answer(answer: Answer) -> dict[tuple[str, int], int]:
+    """Return the error code of each partition, 0 for success."""
+    codes: dict[tuple[str, int], int] = {}
+
+    def topic() -> None:
+        name = answer.compact()
+
+        def partition() -> None:
+            place = name, answer.int32()
+            codes[place] = answer.int16()
+            answer.tags()
+
+        answer.compact_array(partition)
+        answer.tags()
+
+    def marker() -> None:
+        answer.int64()
+        answer.compact_array(topic)
+        answer.tags()
+
+    answer.compact_array(marker)
+    return codes
+
+
+def _compact_places(places: Iterable[tuple[str, int]]) -> bytes:
+    topics = _by_topic(places).items()
+    return compact_array(
+        [compact(topic) + compact_array([int32(number) for number in own]) + NO_TAGS for topic, own in topics]
+    )

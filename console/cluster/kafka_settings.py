@@ -22,7 +22,7 @@ class Profile:
     heartbeat_ms: int
     jvm: tuple[str, ...]
     verifies: bool = True
-    """Whether the coordinator is asked before a transaction writes to a partition; see `_transactions`."""
+    """Whether the coordinator is asked before a transaction writes to a partition; not only where tests show why."""
 
 
 BRIEF = Profile(
@@ -39,7 +39,6 @@ STEADY = Profile(
     session_timeout_ms=2000,
     heartbeat_ms=500,
     jvm=("-Xms128m", "-Xmx256m", "-XX:+UseSerialGC"),
-    verifies=False,
 )
 """For `leadflow up`."""
 
@@ -110,8 +109,7 @@ def _transactions(profile: Profile) -> dict[str, object]:
         # After kill -9 a worker's open transaction ends at its timeout plus one round of this scan.
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
         # KIP-890: it keeps a request that comes late from getting into the next transaction, or from beginning one that
-        # nobody ends. It costs a question of the broker for each Produce request, a millisecond or two of a transaction
-        # and of CPU (decision 0010), and between processes of one machine no request comes late.
+        # nobody ends (decision 0010).
         "transaction.partition.verification.enable": str(profile.verifies).lower(),
     }
 

@@ -38,7 +38,7 @@ DRAIN_TIMEOUT_S = 60.0
 LOOK_EVERY_S = 0.2
 #: Starts fast as BRIEF does, but nobody kills this broker: on a busy machine, a session of 1 s takes a living one for
 #: dead, and everything waits for its leaders.
-PROFILE = replace(BRIEF, session_timeout_ms=18_000, heartbeat_ms=2_000, verifies=False)
+PROFILE = replace(BRIEF, session_timeout_ms=18_000, heartbeat_ms=2_000)
 WORKERS = 2
 VICTIM = "w1"
 

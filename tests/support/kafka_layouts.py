@@ -12,10 +12,11 @@ from io import BytesIO
 from typing import Any
 
 from aiokafka.protocol import admin, coordination, metadata, produce, transaction
-from aiokafka.protocol.types import CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
+from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
 PRODUCE, METADATA, FIND_COORDINATOR, API_VERSIONS = 0, 3, 10, 18
 INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT = 22, 24, 25, 26, 28
+WRITE_MARKERS, DESCRIBE_PRODUCERS = 27, 61
 SASL_HANDSHAKE, SASL_AUTHENTICATE = 17, 36
 
 VERSIONS = {
@@ -27,10 +28,12 @@ VERSIONS = {
     ADD_PARTITIONS: 2,
     ADD_OFFSETS: 2,
     END_TXN: 2,
+    WRITE_MARKERS: 1,
     TXN_OFFSET_COMMIT: 3,
+    DESCRIBE_PRODUCERS: 0,
 }
 
-FLEXIBLE = frozenset({INIT_PRODUCER_ID, TXN_OFFSET_COMMIT})
+FLEXIBLE = frozenset({INIT_PRODUCER_ID, WRITE_MARKERS, TXN_OFFSET_COMMIT, DESCRIBE_PRODUCERS})
 """Requests whose header and body end with tagged fields, and so does the header of their answer."""
 
 TRANSACTIONAL = frozenset({PRODUCE, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT})
@@ -40,7 +43,24 @@ NO_TAGS: dict[int, bytes] = {}
 
 _TEXT = CompactString("utf-8")
 
+_PLACES = CompactArray(("name", _TEXT), ("partition_indexes", CompactArray(Int32)), ("tags", TaggedFields))
+
 REQUESTS: dict[int, Any] = {
+    WRITE_MARKERS: Schema(
+        (
+            "markers",
+            CompactArray(
+                ("producer_id", Int64),
+                ("producer_epoch", Int16),
+                ("transaction_result", Boolean),
+                ("topics", _PLACES),
+                ("coordinator_epoch", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    ),
+    DESCRIBE_PRODUCERS: Schema(("topics", _PLACES), ("tags", TaggedFields)),
     PRODUCE: produce.ProduceRequest_v7.SCHEMA,
     METADATA: metadata.MetadataRequest_v4.SCHEMA,
     FIND_COORDINATOR: coordination.FindCoordinatorRequest_v1.SCHEMA,
@@ -86,6 +106,59 @@ REQUESTS: dict[int, Any] = {
 }
 
 ANSWERS: dict[int, Any] = {
+    WRITE_MARKERS: Schema(
+        (
+            "markers",
+            CompactArray(
+                ("producer_id", Int64),
+                (
+                    "topics",
+                    CompactArray(
+                        ("name", _TEXT),
+                        (
+                            "partitions",
+                            CompactArray(("partition_index", Int32), ("error_code", Int16), ("tags", TaggedFields)),
+                        ),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    ),
+    DESCRIBE_PRODUCERS: Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("name", _TEXT),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("partition_index", Int32),
+                        ("error_code", Int16),
+                        ("error_message", _TEXT),
+                        (
+                            "active_producers",
+                            CompactArray(
+                                ("producer_id", Int64),
+                                ("producer_epoch", Int32),
+                                ("last_sequence", Int32),
+                                ("last_timestamp", Int64),
+                                ("coordinator_epoch", Int32),
+                                ("current_txn_start_offset", Int64),
+                                ("tags", TaggedFields),
+                            ),
+                        ),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    ),
     PRODUCE: produce.ProduceResponse_v7.SCHEMA,
     METADATA: metadata.MetadataResponse_v4.SCHEMA,
     FIND_COORDINATOR: coordination.FindCoordinatorResponse_v1.SCHEMA,

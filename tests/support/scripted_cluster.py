@@ -11,6 +11,7 @@ from tests.support.kafka_layouts import (
     ADD_OFFSETS,
     ADD_PARTITIONS,
     API_VERSIONS,
+    DESCRIBE_PRODUCERS,
     END_TXN,
     FIND_COORDINATOR,
     INIT_PRODUCER_ID,
@@ -22,6 +23,7 @@ from tests.support.kafka_layouts import (
     TRANSACTIONAL,
     TXN_OFFSET_COMMIT,
     VERSIONS,
+    WRITE_MARKERS,
     batch_producer,
     error_codes,
     producer_of,
@@ -52,6 +54,8 @@ class ScriptedCluster:
         self.coordinators: dict[str, int] = {}
         self.epoch = -1
         self.ends: dict[Place, int] = {}
+        #: Partitions in which a transaction of ours hangs, with the coordinator's epoch that they know.
+        self.hanging: dict[Place, int] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> ScriptedCluster:
@@ -110,11 +114,11 @@ def versions(lacking: int | None = None) -> tuple[int, list[tuple[int, int, int]
     return 0, [(key, 0, version - (key == lacking)) for key, version in VERSIONS.items()]
 
 
-def metadata(cluster: ScriptedCluster, topics: list[str], leaderless: frozenset[Place] = frozenset()) -> Any:
+def metadata(cluster: ScriptedCluster, topics: list[str] | None, leaderless: frozenset[Place] = frozenset()) -> Any:
     """Return where the brokers are and who leads."""
     brokers = [(node, host, port, None) for node, (host, port) in enumerate(cluster.addresses)]
     described = []
-    for topic in topics:
+    for topic in sorted({topic for topic, _ in cluster.hanging}) if topics is None else topics:
         places = [(topic, partition) for partition in range(PARTITIONS)]
         led = [-1 if place in leaderless else cluster.leaders.get(place, 0) for place in places]
         described.append(
@@ -165,6 +169,33 @@ def offsets_taken(asked: Asked, error: int = 0) -> Any:
     return 0, own, NO_TAGS
 
 
+def writers(cluster: ScriptedCluster, asked: Asked, error: int = 0) -> Any:
+    """Return who writes to partitions: us, with something open where it hangs."""
+    topics = []
+    for topic, own, _ in asked.fields[0]:
+        described = []
+        for number in own:
+            hangs = cluster.hanging.get((topic, number))
+            active = [
+                (PRODUCER_ID, 0, 7, STAMP_MS, -1 if hangs is None else hangs, -1 if hangs is None else 83, NO_TAGS)
+            ]
+            described.append((number, error, None, active, NO_TAGS))
+        topics.append((topic, described, NO_TAGS))
+    return 0, topics, NO_TAGS
+
+
+def marked(cluster: ScriptedCluster, asked: Asked, error: int = 0) -> Any:
+    """Return that markers were written, after which nothing hangs there; or that all were refused."""
+    markers = []
+    for producer, _, _, topics, _, _ in asked.fields[0]:
+        if not error:
+            for place in [(topic, number) for topic, own, _ in topics for number in own]:
+                cluster.hanging.pop(place, None)
+        own = [(topic, [(number, error, NO_TAGS) for number in numbers], NO_TAGS) for topic, numbers, _ in topics]
+        markers.append((producer, own, NO_TAGS))
+    return markers, NO_TAGS
+
+
 def refuses(code: int) -> Reply:
     """Answer with this error code, of each partition where there are some."""
 
@@ -198,6 +229,8 @@ _USUAL: dict[int, Callable[[ScriptedCluster, Asked], Any]] = {
     ADD_PARTITIONS: lambda cluster, asked: added(asked),
     PRODUCE: lambda cluster, asked: appended(cluster, asked),
     ADD_OFFSETS: lambda cluster, asked: (0, 0),
+    DESCRIBE_PRODUCERS: lambda cluster, asked: writers(cluster, asked),
+    WRITE_MARKERS: lambda cluster, asked: marked(cluster, asked),
     TXN_OFFSET_COMMIT: lambda cluster, asked: offsets_taken(asked),
     END_TXN: lambda cluster, asked: (0, 0),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,4 +57,18 @@ def broker(kafka_jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactor
 def line(broker: ProxiedKafka) -> Iterator[Line]:
     """A line to the module's broker."""
     with line_to(broker) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def trusting_broker(kafka_jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedKafka]:
+    """One that does not verify."""
+    with running(tmp_path_factory.mktemp("trusting"), kafka_jars, replace(BRIEF, verifies=False)) as server:
+        yield server
+
+
+@pytest.fixture
+def trusting(trusting_broker: ProxiedKafka) -> Iterator[Line]:
+    """A line to it."""
+    with line_to(trusting_broker) as made:
         yield made

@@ -1,39 +1,18 @@
 """Late writes of an undone epoch that come before the next one has written: brokers that verify refuse them.
 
 The name was taken in between, but a partition hears of the new producer epoch by the first record of it. Until then
-it is the coordinator that knows, and the broker asks it (KIP-890, Kafka's default). One that does not ask
-(`leadflow up`, decision 0010) takes the write: so what comes late must not be possible there.
+it is the coordinator that knows, and the broker asks it (KIP-890, Kafka's default). One that does not ask takes the
+write, which is why none of ours is told not to (decision 0010).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 
-from console.cluster.kafka_settings import BRIEF
-from console.faults.brokers import ProxiedKafka
 from console.faults.proxy import PRODUCE, TXN_OFFSET_COMMIT, offset_commit_error, produce_error
 from schemas.errors import EpochLost, Unavailable
 from streams.kafka_client import KafkaClient
-from tests.faults.in_doubt.conftest import line_to, running
 from tests.faults.in_doubt.line import IN_0, REFUSED, Line, end_of, epoch, produce
-
-
-@pytest.fixture(scope="module")
-def trusting_broker(kafka_jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedKafka]:
-    """One that does not verify."""
-    with running(tmp_path_factory.mktemp("trusting"), kafka_jars, replace(BRIEF, verifies=False)) as server:
-        yield server
-
-
-@pytest.fixture
-def trusting(trusting_broker: ProxiedKafka) -> Iterator[Line]:
-    """A line to it."""
-    with line_to(trusting_broker) as made:
-        yield made
 
 
 def late_record(line: Line, client: KafkaClient) -> int:

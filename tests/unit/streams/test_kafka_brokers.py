@@ -185,7 +185,7 @@ def test_a_broker_that_lacks_one_of_our_requests_needs_a_person(
 ) -> None:
     cluster.script(API_VERSIONS, says(*versions(lacking=key)))
     (name,) = (api.name for api in wire.NEEDED if api.key == key)
-    with pytest.raises(NeedsPerson, match=rf"understand {name} .*Kafka 2\.7"):
+    with pytest.raises(NeedsPerson, match=rf"understand {name} .*Kafka 3\.0"):
         brokers.leaders([PLACE], soon())
 
 
