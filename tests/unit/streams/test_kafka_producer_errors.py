@@ -120,7 +120,7 @@ def test_an_answer_that_is_lost_ends_the_epoch(key: int, how: str) -> None:
 
 @pytest.mark.parametrize("key", STEPS)
 def test_no_step_waits_beyond_the_deadline(key: int) -> None:
-    with producing(deadline_ms=60) as line:
+    with producing(deadline_ms=200) as line:
         line.producer.connect()
         line.cluster.script(key, keeps_silent)
         with pytest.raises(EpochLost, match=r"no answer in time|timed out"):
@@ -173,9 +173,9 @@ def test_a_coordinator_that_is_not_there_yet_is_waited_for() -> None:
 @pytest.mark.parametrize("key", [ADD_PARTITIONS, ADD_OFFSETS, TXN_OFFSET_COMMIT])
 @pytest.mark.parametrize("code", [14, 15, 16, 51])
 def test_not_now_is_not_asked_for_longer_than_the_deadline(key: int, code: int) -> None:
-    with producing(deadline_ms=40) as line:
+    with producing(deadline_ms=160) as line:
         line.producer.connect()
         line.cluster.always(key, refuses(code))
         with pytest.raises(EpochLost):
             line.epoch()
-        assert 1 < len(line.cluster.of(key)) < 40
+        assert 1 < len(line.cluster.of(key)) < 60
