@@ -31,14 +31,14 @@ RECORD_OVERHEAD = 128
 
 
 class KafkaClient:
-    """`streams.client.Client` on confluent-kafka.
+    """`streams.client.Client` on confluent-kafka, which reads, and on a producer of our own, which writes.
 
     Making it takes the transactional id: leftovers of a predecessor are aborted before any offset is read. It
     raises Unavailable while the cluster does not answer; make it again.
 
-    `map_ms` maps a broker timestamp (ms UTC) to pretended time, None keeps it. `renewed(cause)` counts producer
-    handles. `die(code, reason)` ends the process when a call hangs. `clock_topic` has LogAppendTime. `taking` has begun
-    to take the id already; its maker keeps it for the next attempt when this one fails.
+    `map_ms` maps a broker timestamp (ms UTC) to pretended time, None keeps it. `renewed(cause)` is told whenever the
+    name was taken. `die(code, reason)` ends the process when a call hangs. `clock_topic` has LogAppendTime. `taking`
+    has begun to take the id already; its maker keeps it for the next attempt when this one fails.
     """
 
     def __init__(
