@@ -19,7 +19,7 @@ from streams.kafka_errors import log
 
 
 class Hanging:
-    """Looks at each partition once before this process writes to it; most of them when the name has been taken."""
+    """Looks at each partition once after the name was taken and before anything is written to it."""
 
     def __init__(self, brokers: Brokers, prefix: str) -> None:
         """`prefix`: of the topics that this worker may have written to in an earlier life."""
@@ -28,7 +28,11 @@ class Hanging:
         self._seen: set[Place] = set()
 
     def end_all(self, producer: wire.Producer, deadline: float) -> None:
-        """Look at all partitions that have a leader: readers wait for what hangs, a restore among them. As `end`."""
+        """Look at all partitions that have a leader: readers wait for what hangs, a restore among them. As `end`.
+
+        To be called whenever the name was taken: an end of ours may have passed over a partition just now.
+        """
+        self._seen.clear()
         self._look(self._brokers.all_leaders(self._prefix, deadline), producer, deadline)
 
     def end(self, leaders: Mapping[Place, Address], producer: wire.Producer, deadline: float) -> None:

@@ -171,9 +171,8 @@ class KafkaProducer:
             if self._open:
                 self._end_aborted(deadline)
             producer = self._initialised(deadline)
-            if cause == "first":
-                with self._epoch_ends("looking for what hangs"):
-                    self._hanging.end_all(producer, deadline)
+            with self._epoch_ends("looking for what hangs"):
+                self._hanging.end_all(producer, deadline)
             self._producer = producer
         except EpochLost as problem:
             raise Unavailable(str(problem)) from None

@@ -60,6 +60,17 @@ def test_a_partition_that_had_no_leader_is_looked_at_before_its_first_record() -
         assert kinds == [WRITE_MARKERS, PRODUCE]
 
 
+def test_after_an_abort_all_are_looked_at_again() -> None:
+    """The end that we asked for may have passed over a partition that had no leader then."""
+    with producing() as line:
+        line.epoch(("p.out", 0))
+        line.until_commit(("p.out", 0))
+        line.producer.abort()
+        line.cluster.hanging = {("p.out", 0): 1, OFFSETS: 1}
+        line.epoch(("p.out", 1))
+        assert line.cluster.hanging == {}
+
+
 @pytest.mark.parametrize("kind", [DESCRIBE_PRODUCERS, WRITE_MARKERS])
 def test_a_name_that_cannot_be_looked_into_is_not_taken_yet(kind: int) -> None:
     with producing() as line:
