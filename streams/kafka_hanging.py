@@ -17,6 +17,9 @@ from streams import kafka_wire as wire
 from streams.kafka_brokers import Address, Brokers, NotKnown, Place
 from streams.kafka_errors import log
 
+PLACES_MAX = 500
+"""Partitions of one question: its answer holds some 50 bytes for each producer that has written to them lately."""
+
 
 class Hanging:
     """Looks at each partition once after the name was taken and before anything is written to it."""
@@ -45,7 +48,11 @@ class Hanging:
             self._look({place: leaders[place] for place in new}, producer, deadline)
 
     def _look(self, leaders: Mapping[Place, Address], producer: wire.Producer, deadline: float) -> None:
-        questions = [(address, [wire.describe_producers(places)]) for address, places in _by_address(leaders).items()]
+        questions = [
+            (address, [wire.describe_producers(places[at : at + PLACES_MAX])])
+            for address, places in _by_address(leaders).items()
+            for at in range(0, len(places), PLACES_MAX)
+        ]
         hanging: dict[Place, int] = {}
         hidden: set[str] = set()
         for answer in self._brokers.ask_all(wire.DESCRIBE_PRODUCERS, questions, deadline):
@@ -93,6 +100,6 @@ class Hanging:
 
 def _by_address(leaders: Mapping[Place, Address]) -> dict[Address, list[Place]]:
     places: dict[Address, list[Place]] = {}
-    for place, address in leaders.items():
+    for place, address in sorted(leaders.items()):
         places.setdefault(address, []).append(place)
     return places

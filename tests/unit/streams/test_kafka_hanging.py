@@ -50,6 +50,16 @@ def test_where_nothing_hangs_no_marker_is_written_and_each_partition_is_looked_a
         assert line.cluster.of(WRITE_MARKERS) == []
 
 
+def test_many_partitions_are_asked_for_in_several_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.kafka_hanging.PLACES_MAX", 3)
+    with producing() as line:
+        line.cluster.hanging = {HERE: 0, ("p.out", 7): 0}
+        line.producer.connect()
+        asked = [own for asked in line.cluster.of(DESCRIBE_PRODUCERS) for _, own, _ in asked.fields[0]]
+        assert asked == [[0, 1, 2], [3, 4, 5], [6, 7]]
+        assert line.cluster.hanging == {}
+
+
 def test_a_partition_that_had_no_leader_is_looked_at_before_its_first_record() -> None:
     with producing() as line:
         line.producer.connect()
