@@ -16,7 +16,7 @@ from console.reach import Reach
 from schemas.records import LeadReceived
 from tests.integration.console.conftest import run
 
-ROWS = 8_000
+ROWS = 24_000
 ROOT = Path(__file__).resolve().parents[3]
 
 
