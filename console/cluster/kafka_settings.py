@@ -22,7 +22,7 @@ class Profile:
     heartbeat_ms: int
     jvm: tuple[str, ...]
     verifies: bool = True
-    """Whether the coordinator is asked before a transaction writes to a partition; not only where tests show why."""
+    """Whether the coordinator is asked before a transaction writes to a partition; off in tests alone, to show why."""
 
 
 BRIEF = Profile(

@@ -105,23 +105,19 @@ REQUESTS: dict[int, Any] = {
     ),
 }
 
+_CODES = CompactArray(
+    ("name", _TEXT),
+    ("partitions", CompactArray(("partition_index", Int32), ("error_code", Int16), ("tags", TaggedFields))),
+    ("tags", TaggedFields),
+)
+
 ANSWERS: dict[int, Any] = {
     WRITE_MARKERS: Schema(
         (
             "markers",
             CompactArray(
                 ("producer_id", Int64),
-                (
-                    "topics",
-                    CompactArray(
-                        ("name", _TEXT),
-                        (
-                            "partitions",
-                            CompactArray(("partition_index", Int32), ("error_code", Int16), ("tags", TaggedFields)),
-                        ),
-                        ("tags", TaggedFields),
-                    ),
-                ),
+                ("topics", _CODES),
                 ("tags", TaggedFields),
             ),
         ),
@@ -177,17 +173,7 @@ ANSWERS: dict[int, Any] = {
     END_TXN: transaction.EndTxnResponse_v0.SCHEMA,
     TXN_OFFSET_COMMIT: Schema(
         ("throttle_time_ms", Int32),
-        (
-            "topics",
-            CompactArray(
-                ("name", _TEXT),
-                (
-                    "partitions",
-                    CompactArray(("partition_index", Int32), ("error_code", Int16), ("tags", TaggedFields)),
-                ),
-                ("tags", TaggedFields),
-            ),
-        ),
+        ("topics", _CODES),
         ("tags", TaggedFields),
     ),
 }

@@ -18,7 +18,7 @@ from streams.kafka_client import KafkaClient
 from streams.kafka_hanging import Hanging
 from streams.kafka_producer import KafkaProducer
 from tests.faults.in_doubt.line import IN_0, Line, end_of, epoch
-from tests.integration.streams.conftest import join_at_start, until
+from tests.integration.streams.conftest import until
 
 
 def committed_whole(line: Line, client: KafkaClient) -> None:
@@ -50,7 +50,6 @@ def after_it(line: Line) -> tuple[list[bytes], int | None]:
     committed_whole(line, first)
     leave_hanging(line, first, b"never")
     second = line.client(rules=True, static=False)
-    join_at_start(second)
     epoch(second, b"2", 2)
     return end_of(line, second)
 
