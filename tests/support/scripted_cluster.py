@@ -169,6 +169,10 @@ def offsets_taken(asked: Asked, error: int = 0) -> Any:
     return 0, own, NO_TAGS
 
 
+_STRANGER = (PRODUCER_ID + 1, 3, 7, STAMP_MS, 5, 12, NO_TAGS)
+"""Another producer, whose open transaction is none of ours."""
+
+
 def writers(cluster: ScriptedCluster, asked: Asked, error: int = 0) -> Any:
     """Return who writes to partitions: us, with something open where it hangs."""
     topics = []
@@ -179,7 +183,7 @@ def writers(cluster: ScriptedCluster, asked: Asked, error: int = 0) -> Any:
             active = [
                 (PRODUCER_ID, 0, 7, STAMP_MS, -1 if hangs is None else hangs, -1 if hangs is None else 83, NO_TAGS)
             ]
-            described.append((number, error, None, active, NO_TAGS))
+            described.append((number, error, None, [*active, _STRANGER], NO_TAGS))
         topics.append((topic, described, NO_TAGS))
     return 0, topics, NO_TAGS
 

@@ -50,6 +50,19 @@ def test_where_nothing_hangs_no_marker_is_written_and_each_partition_is_looked_a
         assert line.cluster.of(WRITE_MARKERS) == []
 
 
+def test_a_partition_without_a_leader_when_the_name_was_taken_again_is_looked_at_again() -> None:
+    with producing() as line:
+        line.epoch(("p.out", 0))
+        line.until_commit(("p.out", 0))
+        line.producer.abort()
+        line.producer._brokers.forget()  # as after a lost connection
+        line.producer.begin()
+        line.cluster.hanging = {("p.out", 0): 1}
+        line.write(("p.out", 0))
+        line.producer.commit()
+        assert line.cluster.hanging == {}
+
+
 def test_many_partitions_are_asked_for_in_several_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.kafka_hanging.PLACES_MAX", 3)
     with producing() as line:
