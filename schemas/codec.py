@@ -16,8 +16,7 @@ from schemas.avro_files import current_ids, fingerprint, record_names, self_cont
 from schemas.compiled_readers import BROKEN, compile_reader
 from schemas.compiled_writers import compile_writer
 from schemas.errors import Undecodable, UnknownSchema
-from schemas.recent import Recent
-from schemas.records import LeadReceived, LeadSold, Record, RightUnfilled
+from schemas.records import LeadReceived, Record
 from schemas.repeated import Reader, Writer
 from schemas.topics import PLAN_BYTES_MAX, RECEIVED_BYTES_MAX
 from schemas.varints import Malformed
@@ -29,12 +28,6 @@ FRAME_BYTES = 5
 
 #: Largest values that are read: what upstream systems send is held to less than what we write ourselves.
 _BYTES_MAX = {LeadReceived: RECEIVED_BYTES_MAX}
-
-#: Facts that a later stage of the same worker mostly reads right back, and how many of them are remembered.
-_READ_BACK = frozenset({LeadSold, RightUnfilled})
-READ_BACK_MAX = 2048
-#: The frame, and the id of the sale or the lead that comes first in both: one byte of length, then 36 characters.
-_BEGINNING = FRAME_BYTES + 37
 
 #: The class of each record that has an Avro file, by name.
 TYPES: Mapping[str, type[Record]] = {name: getattr(records, name) for name in record_names()}
@@ -92,37 +85,25 @@ class Codec:
         self._own = {number: name for names in (current_ids(), self.ids) for name, number in names.items()}
         self.extra: Mapping[int, Mapping[str, Any]] = dict(extra or {})
         self._foreign: dict[int, Mapping[str, Any]] = {**released_schemas(), **self.extra}
-        #: By how the value begins: to take the hash of all of it costs more than to compare it.
-        self._recent: Recent[bytes, tuple[bytes, Record]] = Recent(READ_BACK_MAX)
-        self._read_back = frozenset(
-            frame_of(self.ids[kind.__name__]) for kind in _READ_BACK if kind.__name__ in self.ids
-        )
         self._types: dict[bytes, type[Record]] = {}
         self._readers: dict[bytes, Reader] = {}
 
     def encode(self, record: Record) -> bytes:
         """Return the framed bytes. Raises TypeError for a record that never travels alone or does not fit."""
-        kind = type(record)
-        writer = self._writers.get(kind)
+        writer = self._writers.get(type(record))
         if writer is None:
-            raise TypeError(f"{kind.__name__} has no id in schemas/ids.json: it only travels inside other records")
+            raise TypeError(
+                f"{type(record).__name__} has no id in schemas/ids.json: it only travels inside other records"
+            )
         frame, write = writer
         try:
-            value = frame + write(record)
+            return frame + write(record)
         except (AttributeError, TypeError, ValueError, OverflowError):
-            raise TypeError(f"a {kind.__name__} that does not fit its schema: {_misfit(record)}") from None
-        if kind in _READ_BACK:
-            self._recent.put(value[:_BEGINNING], (value, record))
-        return value
+            raise TypeError(f"a {type(record).__name__} that does not fit its schema: {_misfit(record)}") from None
 
     def decode(self, value: bytes) -> Record:
         """Return the record, as the current schema has it. Raises Undecodable, UnknownSchema, Unavailable."""
-        frame = value[:FRAME_BYTES]
-        if frame in self._read_back:
-            recent = self._recent.get(value[:_BEGINNING])
-            if recent is not None and recent[0] == value:
-                return recent[1]
-        reader = self._readers.get(frame) or self._learn(value)
+        reader = self._readers.get(value[:FRAME_BYTES]) or self._learn(value)
         try:
             record, end = reader(value, FRAME_BYTES)
         except BROKEN as error:

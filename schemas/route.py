@@ -97,5 +97,12 @@ class Pool:
         return Route(b"".join((head, block, b"\0")), known)
 
 
+def route_of(candidates: Sequence[Candidate]) -> Route:
+    """Return the route of these candidates, in their order: itself, if it is one."""
+    if isinstance(candidates, Route):
+        return candidates
+    return Pool(candidates).route(range(len(candidates))) if candidates else Route(b"\0")
+
+
 #: The bytes of candidates: there are as many as the lines of all price lists.
 _WRITTEN: Final = remembered(own_writer("Candidate"))

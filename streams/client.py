@@ -15,9 +15,9 @@ from streams.stage import Message, TopicPartition
 Headers = Sequence[tuple[str, bytes]]
 #: A partition as records to be produced name it: a plain tuple, equal to a `TopicPartition`.
 Place = tuple[str, int]
-#: A record to be produced: topic, value, key, partition (None: by key), headers. A plain tuple: an epoch has thousands,
-#: and a named one costs as much as the rest of `emit`.
-Output = tuple[str, bytes | None, bytes | None, int | None, Headers]
+#: A record to be produced: topic, value, key, partition (None: by key), headers, and, for a stage of this worker, what
+#: the value says (`Message.known`). A plain tuple: an epoch has thousands, and a named one costs as much as `emit`.
+Output = tuple[str, bytes | None, bytes | None, int | None, Headers, Any]
 #: Records by the partition they go to, in their order.
 Placed = Mapping[Place, Sequence[Output]]
 #: Key and value of records, in the order of their offsets.

@@ -43,7 +43,7 @@ class Closer:
         if lane.store is not None:
             lane.store.undo()
         letter = self._encode(dead_letter(lane.stage.name, message, error, epoch.now_ms))
-        epoch.outbox.hold_only((dead_topic(message.topic), letter, message.key, 0, message.headers))
+        epoch.outbox.hold_only((dead_topic(message.topic), letter, message.key, 0, message.headers, None))
 
     def write_changes(self, epoch: OpenEpoch) -> None:
         """Add one changelog record for each key changed, and the position of each source whose offset is committed.
@@ -69,11 +69,11 @@ class Closer:
                 value = None if record is None else encode(record)
                 if value is not None and len(value) > self._options.record_bytes_max:
                     raise TooLarge(f"an entry of table {table.name} has {len(value)} bytes")
-                outputs.append((topic, value, prefix + key.encode(), partition, ()))
+                outputs.append((topic, value, prefix + key.encode(), partition, (), None))
         for source in lane.sources:
             if source in offsets:
                 position = Position(source.topic, lane.next[source], offsets[source], epoch.now_ms)
-                outputs.append((topic, encode(position), position_key(source.topic), partition, ()))
+                outputs.append((topic, encode(position), position_key(source.topic), partition, (), None))
 
     def transact(self, epoch: OpenEpoch) -> None:
         """Begin, produce, flush, confirm, send offsets, commit. A failure whose outcome is known is kept in the epoch.

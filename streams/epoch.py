@@ -51,11 +51,12 @@ class StageEpoch:
         *,
         partition: int | None = None,
         headers: Sequence[tuple[str, bytes]] = _NO_HEADERS,
+        known: object = None,
     ) -> None:
-        """Produce inside the transaction; without `partition`, murmur2 of the key decides, as Java's clients do."""
+        """Produce inside the transaction; see `streams.stage.Epoch`."""
         if len(value) > self._bytes_max:
             raise TooLarge(f"a record of {len(value)} bytes for {topic}, {self._bytes_max} are allowed")
-        self._outputs.append((topic, value, key.encode(), partition, headers))
+        self._outputs.append((topic, value, key.encode(), partition, headers, known))
 
     def table(self, name: str, partition: int) -> StoreTable:
         """Return the partition's table; raises KeyError when the running stage does not declare or own it."""

@@ -62,7 +62,7 @@ def _fill(builder: Any, outputs: Sequence[Output], begin: int, now_ms: int) -> i
     """Append records while there is room, one at least; the loop that all records go through. Return how many."""
     append = builder.append
     rest = outputs[begin:] if begin else outputs
-    for number, (_, value, key, _, headers) in enumerate(rest):
+    for number, (_, value, key, _, headers, _) in enumerate(rest):
         if append(number, now_ms, key, value, list(headers) if headers else _NO_HEADERS) is None:
             return number
     return len(rest)

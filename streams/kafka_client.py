@@ -121,7 +121,7 @@ class KafkaClient:
         placed: dict[Place, list[Output]] = {}
         counts, least = self._counts, self._least_limit
         for output in outputs:
-            topic, value, key, partition, headers = output
+            topic, value, key, partition, headers, _ = output
             size = (len(value) if value else 0) + (len(key) if key else 0)
             if headers or size > least:
                 self._check_size(topic, size, headers)

@@ -93,6 +93,7 @@ class RecordReader:
             map(_key, raws),
             map(_value, raws),
             [tuple(headers) if headers else () for headers in map(_headers, raws)],
+            repeat(None, len(raws)),
             strict=True,
         )
         return list(map(tuple.__new__, repeat(Message), columns))  # column by column: half of a loop's cost

@@ -197,7 +197,7 @@ class MemoryClient:
         """Return the records by the log they go to."""
         placed: dict[Place, list[Output]] = {}
         for output in outputs:
-            topic, _, key, partition, _ = output
+            topic, _, key, partition, _, _ = output
             log = self._broker.place(topic, key, partition)
             placed.setdefault((topic, log.partition.partition), []).append(output)
         return placed
@@ -212,7 +212,7 @@ class MemoryClient:
 
     def _append(self, place: Place, output: Output) -> None:
         self._check_begun()
-        _, value, key, _, headers = output
+        _, value, key, _, headers, _ = output
         log = self._broker.place(place[0], key, place[1])  # the topic may be gone since
         offset = self._broker.append(self._name, self._epoch, log, key, value, headers)
         self._told[place] = (self._told.get(place, (offset, offset))[0], offset)

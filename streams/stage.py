@@ -29,7 +29,10 @@ class TopicPartition(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A consumed record. `timestamp_ms` is the broker's append time where the topic uses LogAppendTime."""
+    """A consumed record. `timestamp_ms` is the broker's append time where the topic uses LogAppendTime.
+
+    `known`: what `value` says, where a stage of this very worker wrote it and said so; None: read it.
+    """
 
     topic: str
     partition: int
@@ -38,6 +41,7 @@ class Message(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    known: Any = None
 
     def __repr__(self) -> str:
         return f"Message({self.topic}-{self.partition}@{self.offset})"
@@ -94,8 +98,12 @@ class Epoch(Protocol):
         *,
         partition: int | None = None,
         headers: Sequence[tuple[str, bytes]] = (),
+        known: object = None,
     ) -> None:
-        """Produce inside the transaction; without `partition`, murmur2 of the key decides, as Java's clients do."""
+        """Produce inside the transaction; without `partition`, murmur2 of the key decides, as Java's clients do.
+
+        `known`: what reading `value` would give, and never changed any more; a stage of this worker need not read it.
+        """
         ...
 
     def table(self, name: str, partition: int) -> Table[Any]:

@@ -195,8 +195,8 @@ class DedupStage(Stage):
             self._reject(received, rules, epoch, refused, tuple(verdict.keys), earlier)
         else:
             slip = self._slip(received, verdict, rules, epoch.now_ms)
-            sealed = self._slips.seal_body(slip, verdict.campaign.validator.body(verdict.values))
-            epoch.emit(UNIQUE, sealed, verdict.lead_id)
+            unique = self._slips.unique(slip, verdict.campaign.validator.body(verdict.values))
+            epoch.emit(UNIQUE, self._slips.seal_unique(unique), verdict.lead_id, known=unique)
             if not slip.test:
                 self._tally["unique", ""] += 1
 

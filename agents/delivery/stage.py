@@ -91,17 +91,20 @@ class Delivery(Stage):
         if will is None:
             raise error
         fact = execute(will, epoch.now_ms)
-        epoch.emit(UNFILLED, self._codec.encode(fact), fact.lead_id)
+        epoch.emit(UNFILLED, self._codec.encode(fact), fact.lead_id, known=fact)
         if not fact.test:
             self._office.tally["unfilled", Reason.ERROR] += 1
         return True
 
     def _take(self, message: Message, turn: Turn) -> None:
+        if message.known is not None:
+            turn.offer(message.known, message)
+            return
         if message.value is None:
             raise Undecodable("an inbox record without a value")
         kind = self._codec.record_type(message.value)
         if kind is Offer:
-            turn.offer(message)
+            turn.offer(self._office.slips.open_offer(message.value), message)
         elif kind is BuyerTerms:
             turn.terms(self._codec.decode_as(message.value, BuyerTerms))
         elif kind is BuyerCommand:

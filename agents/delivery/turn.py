@@ -20,7 +20,7 @@ from schemas.codec import Codec
 from schemas.identity import right_id, sale_id
 from schemas.reasons import Reason
 from schemas.records import BuyerCommand, BuyerState, BuyerStatus, BuyerTerms, Candidate, Entry, Slip, Step
-from schemas.slip import OfferHead, Slips
+from schemas.slip import OfferHead, Opened, Slips
 from schemas.topics import BUYER_STATUS, OFFERS, REROUTES, SOLD, UNFILLED, buyer_topic
 from streams.stage import Epoch, Message
 from tables import entries
@@ -69,9 +69,9 @@ class Turn:
 
     # --- what comes in -------------------------------------------------------------------------------------------
 
-    def offer(self, message: Message) -> None:
+    def offer(self, offer: Opened, message: Message) -> None:
         """Sell the right to the candidate that is asked, or send it on; exactly one of its ends is emitted (rule 3)."""
-        head, head_bytes, body = self._office.slips.open_offer(message.value or b"")
+        head, head_bytes, body = offer
         route, trace = head.route, head.trace
         position = head.position
         candidate = route[position]
@@ -192,7 +192,7 @@ class Turn:
         )
         fact = fact_of(head, candidate, sale, sale_number, trace, now_ms)
         self._epoch.emit(buyer_topic(buyer_id), lead, slip.lead_id)
-        self._epoch.emit(SOLD, self._office.codec.encode(fact), slip.lead_id)
+        self._epoch.emit(SOLD, self._office.codec.encode(fact), slip.lead_id, known=fact)
         if not slip.test:
             self._office.tally["sold", ""] += 1
 
@@ -209,8 +209,9 @@ class Turn:
         slip, right, slips = head.slip, head.right, self._office.slips
         headers = message.headers or ((HEADER, will_of(slip, right)),)
         if position is not None:
-            value = slips.seal_offer((slip, head.score, head_bytes, body), right, head.route, position, trace)
-            self._epoch.emit(OFFERS, value, head.route[position].buyer_id, headers=headers)
+            offer = slips.offer((slip, head.score, head_bytes, body), right, head.route, position, trace)
+            buyer_id = head.route[position].buyer_id
+            self._epoch.emit(OFFERS, slips.seal_offer(offer), buyer_id, headers=headers, known=offer)
             self._count(slip, "forwarded", trace[-1].reason)
         elif goes_back(right, trace):
             value = slips.seal_reroute(head_bytes, right, trace, body)
@@ -221,7 +222,7 @@ class Turn:
 
     def _unfilled(self, head: OfferHead, reason: Reason, trace: tuple[Step, ...]) -> None:
         fact = unfilled(head.slip, head.right, reason, trace, self._now_ms)
-        self._epoch.emit(UNFILLED, self._office.codec.encode(fact), head.slip.lead_id)
+        self._epoch.emit(UNFILLED, self._office.codec.encode(fact), head.slip.lead_id, known=fact)
         self._count(head.slip, "unfilled", reason)
 
     def _count(self, slip: Slip, outcome: str, reason: str) -> None:

@@ -67,13 +67,14 @@ class Routing(Stage):
         partition = batch.partition
         credits = self._credits_of(partition, epoch)
         turn = Turn(self._office, plan, markets, credits, epoch.table("routed", partition), epoch)
+        slips = self._office.slips
         for message in batch.messages:
             if message.value is None:
                 raise Undecodable(f"a record of {batch.topic} without a value")
             if batch.topic == REROUTES:
                 turn.reroute(message.value)
             else:
-                turn.lead(message.value)
+                turn.lead(message.known or slips.open_scored(message.value))
         credits.write(epoch.now_ms)
         self._behind = max(self._behind, turn.behind)
 
@@ -106,7 +107,7 @@ class Routing(Stage):
         if will is None:
             raise error
         fact = execute(will, epoch.now_ms)
-        epoch.emit(UNFILLED, self._codec.encode(fact), fact.lead_id)
+        epoch.emit(UNFILLED, self._codec.encode(fact), fact.lead_id, known=fact)
         if not fact.test:
             self._office.tally["unfilled", Reason.ERROR] += 1
         return True

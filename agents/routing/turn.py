@@ -20,8 +20,8 @@ from config.plan.compiled import CompiledPlan
 from schemas.codec import Codec
 from schemas.reasons import Reason
 from schemas.records import LeadRejected, Right, Routed, Slip, Step
-from schemas.route import Pool
-from schemas.slip import Slips
+from schemas.route import Pool, Route
+from schemas.slip import Scored, Slips
 from schemas.topics import OFFERS, REJECTED, UNFILLED
 from streams.stage import Epoch, Table
 from tables.routed import routed
@@ -62,9 +62,8 @@ class Turn:
         self._known_rights: dict[tuple[str, str, bool, int], list[Right]] = {}
         self.behind = 0
 
-    def lead(self, value: bytes) -> None:
+    def lead(self, scored: Scored) -> None:
         """Route a scored lead, unless it was routed before (rule 2): all of its rights are emitted, in this step."""
-        scored = self._office.slips.open_scored(value)
         slip, score, _, _ = scored
         if slip.plan_version > self._plan.version:
             self.behind = max(self.behind, slip.plan_version)
@@ -83,8 +82,7 @@ class Turn:
         picks = self._pick(field, count, slip.test) if candidates else _NO_PICKS
         routes = routes_of(field.pool, picks)
         for right, index, route in zip(rights, picks.picked, routes, strict=False):
-            offer = self._office.slips.seal_offer(scored, right, route, 0, field.skipped)
-            self._epoch.emit(OFFERS, offer, candidates[index].buyer_id, headers=((HEADER, will_of(slip, right)),))
+            self._offer(scored, right, route, field.skipped, candidates[index].buyer_id)
             if not slip.test:
                 self._office.tally["offered", ""] += 1
         for right in rights[len(routes) :]:
@@ -114,9 +112,15 @@ class Turn:
         picks = field.lineup.pick(self._credits.of(field.lineup), 1)
         (route,) = routes_of(field.pool, picks)
         scored = slip, head.score, head_bytes, body
-        offer = self._office.slips.seal_offer(scored, right, route, 0, trace)
-        self._epoch.emit(OFFERS, offer, route[0].buyer_id, headers=((HEADER, will_of(slip, right)),))
+        self._offer(scored, right, route, trace, route[0].buyer_id)
         self._count(slip, "rerouted", Reason.TERMS_CHANGED)
+
+    def _offer(self, scored: Scored, right: Right, route: Route, trace: Sequence[Step], buyer_id: str) -> None:
+        """Offer a right to the first of its route."""
+        slips = self._office.slips
+        offer = slips.offer(scored, right, route, 0, trace)
+        will = will_of(scored[0], right)
+        self._epoch.emit(OFFERS, slips.seal_offer(offer), buyer_id, headers=((HEADER, will),), known=offer)
 
     def _rights(self, slip: Slip, count: int, value_minor: int) -> list[Right]:
         """Return the lead's rights; the payout is pinned from the plan in force now, a test lead has none."""
@@ -138,7 +142,7 @@ class Turn:
 
     def _unfilled(self, slip: Slip, right: Right, reason: Reason, trace: Sequence[Step]) -> None:
         fact = unfilled(slip, right, reason, trace, self._now_ms)
-        self._epoch.emit(UNFILLED, self._office.codec.encode(fact), slip.lead_id)
+        self._epoch.emit(UNFILLED, self._office.codec.encode(fact), slip.lead_id, known=fact)
         self._count(slip, "unfilled", reason)
 
     def _repeat(self, slip: Slip, known: Routed) -> None:

@@ -48,7 +48,7 @@ class ScoringStage(Stage):
     def process(self, batch: Batch, epoch: Epoch) -> None:
         """Score and pass on. Raises the error of a record that could not be read."""
         scores, opened = self._scores_at(epoch.now_ms), self._opened.get(batch.partition, {})
-        seal = self._slips.seal_scored
+        slips = self._slips
         for message in batch.messages:
             one = opened.get(message.offset)
             if one is None:
@@ -56,8 +56,8 @@ class ScoringStage(Stage):
             if isinstance(one, Exception):
                 raise one
             slip = one[0]
-            score = scores.of(slip)
-            epoch.emit(SCORED, seal(one, score), slip.lead_id, partition=batch.partition)
+            scored = slips.scored(one, scores.of(slip))
+            epoch.emit(SCORED, slips.seal_scored(scored), slip.lead_id, partition=batch.partition, known=scored)
             if not slip.test:
                 self._tally["scored", ""] += 1
 
@@ -79,6 +79,9 @@ class ScoringStage(Stage):
         return plan
 
     def _open(self, message: Message) -> Unique | Exception:
+        if message.known is not None:
+            known: Unique = message.known
+            return known
         try:
             return self._slips.open_unique(message.value or b"")
         except Unavailable:

@@ -10,7 +10,7 @@ from schemas.codec import Codec
 from schemas.errors import Undecodable
 from schemas.records import LeadClosed, LeadSold, OpenLead, RightUnfilled
 from schemas.topics import CLOSED, SOLD, UNFILLED
-from streams.stage import Batch, Epoch, Stage
+from streams.stage import Batch, Epoch, Message, Stage
 
 
 def _untimed(took_ms: int) -> None:
@@ -45,11 +45,7 @@ class Settlement(Stage):
         """Take the end of each right in turn."""
         open_leads = epoch.table("open-leads", batch.partition)
         for message in batch.messages:
-            if message.value is None:
-                raise Undecodable(f"a record of {batch.topic} without a value")
-            end = self._codec.decode(message.value)
-            if not isinstance(end, LeadSold | RightUnfilled):
-                raise Undecodable(f"a {type(end).__name__} on {batch.topic}")
+            end: LeadSold | RightUnfilled = message.known or self._read(message)
             if isinstance(end, LeadSold) and not end.test:
                 self._sold_after(end.sold_at - end.received_at)
             known: OpenLead | None = open_leads.get(end.lead_id)
@@ -60,6 +56,14 @@ class Settlement(Stage):
             if known is not None:
                 open_leads.delete(end.lead_id)
             self._close(lead, epoch)
+
+    def _read(self, message: Message) -> LeadSold | RightUnfilled:
+        if message.value is None:
+            raise Undecodable(f"a record of {message.topic} without a value")
+        end = self._codec.decode(message.value)
+        if not isinstance(end, LeadSold | RightUnfilled):
+            raise Undecodable(f"a {type(end).__name__} on {message.topic}")
+        return end
 
     def _close(self, lead: LeadClosed, epoch: Epoch) -> None:
         epoch.emit(CLOSED, self._codec.encode(lead), lead.lead_id)

@@ -20,8 +20,10 @@ from schemas.compiled_readers import BROKEN, compile_reader
 from schemas.records import BuyerLead, Candidate, LeadReceived, LeadSold, Right, Score, Slip, Step
 from schemas.repeated import Reader, sized_end
 from schemas.route import Route
-from schemas.slip import ID_BYTES, Slips
+from schemas.slip import Slips
 
+#: A slip begins with the lead's id, a LeadSold with the sale's: one byte of length, then 36 characters.
+ID_BYTES: Final = 37
 #: Where a LeadSold names its lead: behind the frame and its own id.
 _LEAD_OF_SALE: Final = FRAME_BYTES + ID_BYTES
 

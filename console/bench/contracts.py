@@ -157,4 +157,5 @@ def _leads(now_ms: int) -> Iterator[tuple[bytes, bytes]]:
         )
         lead = Lead("Maria", "Gonzalez", None, None, None, None, attributes["state"], None, {})
         score = Score(points=80, grade="A", rules=(), scored_at=now_ms)
-        yield name.encode(), SLIPS.seal_scored((slip, SLIPS.slip_bytes_of(slip), SLIPS.body_of(lead)), score)
+        scored = SLIPS.scored(SLIPS.unique(slip, SLIPS.body_of(lead)), score)
+        yield name.encode(), SLIPS.seal_scored(scored)

@@ -81,11 +81,11 @@ def test_only_committed_records_come_and_open_ones_hold_up_what_is_behind(seam: 
     client, other = seam.client(), seam.client("other")
     seam.join_at_start(client)
     other.begin()
-    other.produce(other.place([("in", b"aborted", b"k", 0, ())]))
+    other.produce(other.place([("in", b"aborted", b"k", 0, (), None)]))
     other.flush()
     other.abort()
     other.begin()
-    other.produce(other.place([("in", b"late", b"k", 0, ())]))
+    other.produce(other.place([("in", b"late", b"k", 0, (), None)]))
     other.flush()
     seam.send("in", b"behind")
     assert seam.take(client, 0) == []
@@ -153,7 +153,7 @@ def test_a_read_skips_aborted_records_and_ends_behind_the_marker(seam: Seam) -> 
     client, other = seam.client(), seam.client("other")
     for value, commit in ((b"a", True), (b"b", False), (b"c", True)):
         other.begin()
-        other.produce(other.place([("out", value, b"k", 0, ())]))
+        other.produce(other.place([("out", value, b"k", 0, (), None)]))
         other.flush()
         other.commit() if commit else other.abort()
     bounds = client.log_bounds([OUT_0])[OUT_0]
@@ -166,7 +166,7 @@ def test_entries_are_key_and_value_of_what_is_read_and_the_offset_behind(seam: S
     client, other = seam.client(), seam.client("other")
     for value, commit in ((b"a", True), (b"b", False), (None, True)):
         other.begin()
-        other.produce(other.place([("out", value, b"k", 0, ())]))
+        other.produce(other.place([("out", value, b"k", 0, (), None)]))
         other.flush()
         other.commit() if commit else other.abort()
     start, end = client.log_bounds([OUT_0])[OUT_0]
@@ -180,7 +180,7 @@ def test_entries_are_key_and_value_of_what_is_read_and_the_offset_behind(seam: S
 def test_a_read_waits_behind_an_open_transaction_with_empty_chunks(seam: Seam) -> None:
     client, other = seam.client(), seam.client("other")
     other.begin()
-    other.produce(other.place([("out", b"open", b"k", 0, ())]))
+    other.produce(other.place([("out", b"open", b"k", 0, (), None)]))
     other.flush()
     assert client.log_bounds([OUT_0]) == {OUT_0: (0, 1)}
     chunks = iter(client.read(OUT_0, 0, 1, lambda: False))
@@ -193,7 +193,7 @@ def test_a_read_waits_behind_an_open_transaction_with_empty_chunks(seam: Seam) -
 def test_a_cancelled_read_ends(seam: Seam) -> None:
     client, other = seam.client(), seam.client("other")
     other.begin()
-    other.produce(other.place([("out", b"open", b"k", 0, ())]))
+    other.produce(other.place([("out", b"open", b"k", 0, (), None)]))
     other.flush()
     stop = False
     chunks = iter(client.read(OUT_0, 0, 1, lambda: stop))

@@ -18,7 +18,7 @@ def write(client: Client, *values: bytes) -> None:
     """Begin and write to out-0, flushed."""
     client.begin()
     for value in values:
-        client.produce(client.place([("out", value, b"k", 0, ())]))
+        client.produce(client.place([("out", value, b"k", 0, (), None)]))
     client.flush()
 
 
@@ -66,14 +66,14 @@ def test_where_records_were_appended_is_told(seam: Seam) -> None:
     seam.join_at_start(client)
     commit(client, b"a")
     client.begin()
-    x, y, z = (("out", value, b"k", 0, ()) for value in (b"x", b"y", b"z"))
-    one = ("in", b"one", b"k", 1, ())
+    x, y, z = (("out", value, b"k", 0, (), None) for value in (b"x", b"y", b"z"))
+    one = ("in", b"one", b"k", 1, (), None)
     placed = client.place([x, y, one, z])
     assert placed == {("out", 0): [x, y, z], ("in", 1): [one]}
     client.produce(placed)
     assert client.flush() == {("out", 0): (2, 4), ("in", 1): (0, 0)}
     seam.send("out", b"s")
-    client.produce(client.place([("out", b"l", b"k", 0, ())]))
+    client.produce(client.place([("out", b"l", b"k", 0, (), None)]))
     assert client.flush() == {("out", 0): (6, 6)}
     assert client.flush() == {}
     client.send_offsets({IN_0: 1}, client.group_metadata())
@@ -87,7 +87,7 @@ def test_keys_are_placed_by_murmur2(seam: Seam) -> None:
     keys = [b"key-%d" % number for number in range(20)]
     client.begin()
     for key in keys:
-        client.produce(client.place([("out", key, key, None, ())]))
+        client.produce(client.place([("out", key, key, None, (), None)]))
     client.flush()
     client.send_offsets({IN_0: 1}, client.group_metadata())
     client.commit()
@@ -98,7 +98,7 @@ def test_headers_and_tombstones_travel(seam: Seam) -> None:
     client = seam.client()
     seam.join_at_start(client)
     client.begin()
-    client.produce(client.place([("in", None, b"gone", 1, (("trace", b"\x00\x01"),))]))
+    client.produce(client.place([("in", None, b"gone", 1, (("trace", b"\x00\x01"),), None)]))
     client.flush()
     client.send_offsets({IN_0: 0}, client.group_metadata())
     client.commit()
@@ -112,7 +112,7 @@ def test_an_unknown_topic_loses_the_epoch(seam: Seam) -> None:
     seam.join_at_start(client)
     client.begin()
     with pytest.raises(EpochLost):
-        client.produce(client.place([("nowhere", b"v", b"k", None, ())]))
+        client.produce(client.place([("nowhere", b"v", b"k", None, (), None)]))
     client.abort()
     commit(client, b"a")
     assert seam.seen("out") == [b"a"]

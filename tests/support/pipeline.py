@@ -51,8 +51,10 @@ class HandEpoch:
         *,
         partition: int | None = None,
         headers: Sequence[tuple[str, bytes]] = (),
+        known: object = None,
     ) -> None:
-        """Keep the output for the commit."""
+        """Keep the output for the commit; what is said to be known of it must be what reading gives."""
+        assert known is None or known == (SLIPS.open_offer if topic == OFFERS else CODEC.decode)(value)
         self.outputs.append((topic, value, key, partition, headers))
 
     def table(self, name: str, partition: int) -> StoreTable:
@@ -125,8 +127,8 @@ class Pipeline:
     def lead(self, slip: Slip) -> None:
         """Put a scored lead in."""
         score = make_score(self.plan, slip)
-        value = SLIPS.seal_scored((slip, SLIPS.slip_bytes_of(slip), SLIPS.body_of(make_lead(**slip.attributes))), score)
-        self.produce(SCORED, slip.lead_id, value)
+        scored = SLIPS.scored(SLIPS.unique(slip, SLIPS.body_of(make_lead(**slip.attributes))), score)
+        self.produce(SCORED, slip.lead_id, SLIPS.seal_scored(scored))
 
     def send(self, *numbers: int, sell_within_ms: int = 900_000, test: bool = False) -> None:
         """Put leads in that are good for an A, received now."""

@@ -19,7 +19,7 @@ OFFSETS = {("p.in", 0): 5}
 
 def record(topic: str, value: bytes = b"value", key: bytes = b"key") -> Output:
     """Return a record to be produced."""
-    return (topic, value, key, None, ())
+    return (topic, value, key, None, (), None)
 
 
 class Producing:

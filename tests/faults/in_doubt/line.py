@@ -45,7 +45,7 @@ class Line:
 
 def produce(client: KafkaClient, value: bytes, partition: int) -> None:
     """Write one record to `out` and wait for it."""
-    client.produce(client.place([("out", value, b"k", partition, ())]))
+    client.produce(client.place([("out", value, b"k", partition, (), None)]))
     client.flush()
 
 

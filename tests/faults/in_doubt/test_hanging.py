@@ -33,7 +33,7 @@ def leave_hanging(line: Line, client: KafkaClient, value: bytes) -> None:
     producer: KafkaProducer = client._producer
     deadline = time.monotonic() + 5
     place = (f"{line.cluster.prefix}out", 0)
-    outputs: list[Output] = [("out", value, b"k", 0, ())]
+    outputs: list[Output] = [("out", value, b"k", 0, (), None)]
     appender = producer._appender
     batch = batches_of(outputs, producer._producer, appender._sequences.get(place, 0), 0)[0]
     body = wire.produce(producer._name, 5000, {place: batch.content})

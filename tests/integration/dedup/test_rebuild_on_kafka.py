@@ -44,7 +44,7 @@ def unique(number: int) -> bytes:
         f"lead-{number}", "solar-us", "acme-forms", f"form-{number}", False, NOW, NOW, 0, number, NOW, NOW, 1, "", "",
         {}, {}, (),
     )  # fmt: skip
-    return SLIPS.seal_body(slip, SLIPS.body_of(person(number)))
+    return SLIPS.seal_unique(SLIPS.unique(slip, SLIPS.body_of(person(number))))
 
 
 def known(claims: Claims, numbers: range) -> set[int]:

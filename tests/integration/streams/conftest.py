@@ -174,7 +174,7 @@ def transact(client: KafkaClient, values: list[bytes], offsets: dict[TopicPartit
     for _ in range(REDOS):
         client.begin()
         for value in values:
-            client.produce(client.place([("out", value, value, None, ())]))
+            client.produce(client.place([("out", value, value, None, (), None)]))
         try:
             client.flush()
         except EpochLost:  # the leader of a topic that was just made may not know of it yet

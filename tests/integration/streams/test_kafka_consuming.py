@@ -170,7 +170,7 @@ def test_bounds_count_open_transactions(cluster: Cluster) -> None:
     client = cluster.client()
     join_at_start(client)
     client.begin()
-    client.produce(client.place([("out", b"v", b"k", 0, ())]))
+    client.produce(client.place([("out", b"v", b"k", 0, (), None)]))
     client.flush()
     assert client.log_bounds([TopicPartition("out", 0)]) == {TopicPartition("out", 0): (0, 1)}
     client.abort()
@@ -182,7 +182,7 @@ def test_read_ends_behind_the_commit_marker_and_skips_what_was_aborted(cluster: 
     join_at_start(client)
     for value, commit in ((b"a", True), (b"b", False), (b"c", True), (b"d", False)):
         client.begin()
-        client.produce(client.place([("out", value, b"k", 0, ())]))
+        client.produce(client.place([("out", value, b"k", 0, (), None)]))
         client.flush()
         if commit:
             client.send_offsets({IN_0: 0}, client.group_metadata())
@@ -213,7 +213,7 @@ def test_read_waits_behind_an_open_transaction_and_can_be_cancelled(cluster: Clu
     out = TopicPartition("out", 0)
     client, other = cluster.client(), cluster.client(name="w2", static=False)
     other.begin()
-    other.produce(other.place([("out", b"open", b"k", 0, ())]))
+    other.produce(other.place([("out", b"open", b"k", 0, (), None)]))
     other.flush()
     began = time.monotonic()
     waited = list(client.read(out, 0, 1, lambda: time.monotonic() > began + 0.5))

@@ -39,7 +39,7 @@ def test_an_aborted_epoch_leaves_nothing_and_the_name_is_taken_before_the_next_o
     client = cluster.client()
     join_at_start(client)
     client.begin()
-    client.produce(client.place([("out", b"never", b"k", None, ())]))
+    client.produce(client.place([("out", b"never", b"k", None, (), None)]))
     client.flush()
     client.send_offsets({IN_0: 3}, client.group_metadata())
     client.abort()
@@ -56,7 +56,7 @@ def test_forty_aborts_among_commits_are_exact(cluster: Cluster) -> None:
     join_at_start(client)
     for number in range(40):
         client.begin()
-        client.produce(client.place([("out", b"never", b"k", None, ())]))
+        client.produce(client.place([("out", b"never", b"k", None, (), None)]))
         client.abort()
         transact(client, [b"%d" % number], {IN_0: number})
     assert sorted(cluster.seen("out"), key=int) == [b"%d" % number for number in range(40)]
@@ -66,7 +66,7 @@ def test_headers_and_tombstones_travel(cluster: Cluster) -> None:
     client = cluster.client()
     join_at_start(client)
     client.begin()
-    client.produce(client.place([("in", None, b"k", 1, (("trace", b"\x00\x01"),))]))
+    client.produce(client.place([("in", None, b"k", 1, (("trace", b"\x00\x01"),), None)]))
     client.flush()
     client.send_offsets({IN_0: 0}, client.group_metadata())
     client.commit()
@@ -111,7 +111,7 @@ def test_offsets_of_an_older_generation_lose_the_epoch(cluster: Cluster) -> None
 
     until(client, moved)
     client.begin()
-    client.produce(client.place([("out", b"never", b"k", None, ())]))
+    client.produce(client.place([("out", b"never", b"k", None, (), None)]))
     client.flush()
     with pytest.raises(EpochLost):
         client.send_offsets({IN_0: 9}, old)
@@ -134,7 +134,7 @@ def test_a_new_client_of_the_same_name_aborts_what_its_predecessor_left_open(clu
     first = cluster.client()
     join_at_start(first)
     first.begin()
-    first.produce(first.place([("out", b"left open", b"k", 0, ())]))
+    first.produce(first.place([("out", b"left open", b"k", 0, (), None)]))
     first.flush()
     cluster.client(static=False)
     began = time.monotonic()
@@ -149,7 +149,7 @@ def test_a_record_for_a_topic_that_is_not_there_loses_the_epoch_before_anything_
     join_at_start(client)
     client.begin()
     with pytest.raises(EpochLost, match="missing"):
-        client.produce(client.place([("missing", b"v", b"k", None, ())]))
+        client.produce(client.place([("missing", b"v", b"k", None, (), None)]))
     client.abort()
     transact(client, [b"next"], {IN_0: 1})
     assert cluster.seen("out") == [b"next"]
@@ -160,7 +160,7 @@ def test_a_refused_record_loses_the_epoch_at_flush_and_names_its_topic(cluster: 
     client = cluster.client()
     join_at_start(client)
     client.begin()
-    client.produce(client.place([("small", os.urandom(50_000), b"k", 0, ())]))
+    client.produce(client.place([("small", os.urandom(50_000), b"k", 0, (), None)]))
     with pytest.raises(EpochLost, match="small"):
         client.flush()
     client.abort()
@@ -174,8 +174,8 @@ def test_an_oversized_record_is_refused_before_it_is_sent(cluster: Cluster) -> N
     join_at_start(client)
     client.begin()
     with pytest.raises(EpochLost, match="5000 bytes"):
-        client.produce(client.place([("out", b"x" * 4999, b"k", 0, ())]))
-    client.produce(client.place([("in", b"x" * 4999, b"k", 0, ())]))
+        client.produce(client.place([("out", b"x" * 4999, b"k", 0, (), None)]))
+    client.produce(client.place([("in", b"x" * 4999, b"k", 0, (), None)]))
     client.abort()
 
 
@@ -211,7 +211,7 @@ def test_an_epoch_that_takes_long_is_as_good_as_a_short_one(cluster: Cluster) ->
     client = cluster.client()
     join_at_start(client)
     client.begin()
-    client.produce(client.place([("out", b"slow", b"k", 0, ())]))
+    client.produce(client.place([("out", b"slow", b"k", 0, (), None)]))
     client.flush()
     time.sleep(0.6)
     client.send_offsets({IN_0: 1}, client.group_metadata())
@@ -231,7 +231,7 @@ def test_the_brokers_clock_is_known_before_the_first_epoch_is_committed(cluster:
     client = cluster.client()
     join_at_start(client)
     client.begin()
-    client.produce(client.place([("out", b"a", b"k", None, ())]))
+    client.produce(client.place([("out", b"a", b"k", None, (), None)]))
     client.flush()
     sample = client.append_time_ms()
     client.abort()

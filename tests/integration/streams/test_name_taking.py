@@ -31,7 +31,7 @@ def test_what_a_dead_worker_left_open_is_aborted_before_the_client_is_there(clus
     dead = cluster.client()
     join_at_start(dead)
     dead.begin()
-    dead.produce(dead.place([("out", b"left open", b"k", 0, ())]))
+    dead.produce(dead.place([("out", b"left open", b"k", 0, (), None)]))
     dead.flush()
     client = taken(cluster, NameTaking(cluster.settings()))
     join_at_start(client)

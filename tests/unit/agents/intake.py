@@ -14,6 +14,7 @@ from config.plan.model import DedupeRule, FieldRule
 from schemas.codec import Codec
 from schemas.records import Lead, LeadReceived, PlanVersion, Record, Slip
 from schemas.slip import Slips
+from schemas.topics import UNIQUE
 from streams.stage import Batch, Message, Table
 
 #: 2 June 2026, 17:00 UTC.
@@ -140,8 +141,10 @@ class Emitted:
         *,
         partition: int | None = None,
         headers: Sequence[tuple[str, bytes]] = (),
+        known: object = None,
     ) -> None:
-        """Keep it."""
+        """Keep it; what is said to be known of it must be what reading gives."""
+        assert known is None or known == (SLIPS.open_unique if topic == UNIQUE else SLIPS.open_scored)(value)
         self.records.append((topic, value, key, partition))
 
     def table(self, name: str, partition: int) -> Table[Any]:

@@ -14,6 +14,7 @@ from schemas.avro_files import current_ids, plain, self_contained
 from schemas.codec import FRAME_BYTES, Codec, frame_of
 from schemas.errors import Undecodable, UnknownSchema
 from schemas.records import BuyerLead, Lead, LeadScored, LeadUnique, Offer, Pause, Reroute
+from schemas.route import route_of
 from schemas.slip import OfferHead, RerouteHead, Slips
 from tests.support.chance import draws
 from tests.unit.schemas.examples import TYPES, any_of, filled
@@ -31,21 +32,21 @@ def head_bytes_of(record: LeadScored | Offer | Reroute) -> bytes:
 def test_a_unique_lead_is_sealed_and_opened() -> None:
     for _, draw in draws(30):
         record: LeadUnique = any_of(LeadUnique, draw)
-        value = SLIPS.seal_body(record.slip, SLIPS.body_of(record.lead))
-        assert value == CODEC.encode(record)
-        slip, slip_bytes, body = SLIPS.open_unique(value)
-        assert (slip, slip_bytes, body) == (record.slip, SLIPS.slip_bytes_of(slip), SLIPS.body_of(record.lead))
+        unique = SLIPS.unique(record.slip, SLIPS.body_of(record.lead))
+        assert SLIPS.seal_unique(unique) == CODEC.encode(record)
+        assert SLIPS.open_unique(CODEC.encode(record)) == unique
+        slip, slip_bytes, body = unique
+        assert (slip, slip_bytes) == (record.slip, SLIPS.slip_bytes_of(slip))
         assert SLIPS.lead_of(body) == record.lead
 
 
 def test_a_scored_lead_is_sealed_and_opened() -> None:
     for _, draw in draws(30):
         record: LeadScored = any_of(LeadScored, draw)
-        slip_bytes, body = SLIPS.slip_bytes_of(record.slip), SLIPS.body_of(record.lead)
-        value = SLIPS.seal_scored((record.slip, slip_bytes, body), record.score)
-        assert value == CODEC.encode(record)
-        head_bytes = head_bytes_of(record)
-        assert SLIPS.open_scored(value) == (record.slip, record.score, head_bytes, body)
+        scored = SLIPS.scored(SLIPS.unique(record.slip, SLIPS.body_of(record.lead)), record.score)
+        assert scored == (record.slip, record.score, head_bytes_of(record), SLIPS.body_of(record.lead))
+        assert SLIPS.seal_scored(scored) == CODEC.encode(record)
+        assert SLIPS.open_scored(CODEC.encode(record)) == scored
 
 
 def test_an_offer_is_sealed_and_opened() -> None:
@@ -53,10 +54,12 @@ def test_an_offer_is_sealed_and_opened() -> None:
         record: Offer = any_of(Offer, draw)
         head_bytes, body = head_bytes_of(record), SLIPS.body_of(record.lead)
         scored = record.slip, record.score, head_bytes, body
-        value = SLIPS.seal_offer(scored, record.right, record.route, record.position, record.trace)
-        assert value == CODEC.encode(record)
-        head = OfferHead(record.slip, record.score, record.right, record.route, record.position, record.trace)
-        assert SLIPS.open_offer(value) == (head, head_bytes, body)
+        offer = SLIPS.offer(scored, record.right, record.route, record.position, record.trace)
+        route = route_of(record.route)
+        head = OfferHead(record.slip, record.score, record.right, route, record.position, record.trace)
+        assert offer == (head, head_bytes, body)
+        assert SLIPS.seal_offer(offer) == CODEC.encode(record)
+        assert SLIPS.open_offer(CODEC.encode(record)) == offer
 
 
 def test_a_reroute_is_sealed_and_opened() -> None:
@@ -147,7 +150,7 @@ def test_a_head_that_reaches_the_end_was_cut_off() -> None:
 def test_ids_of_a_registry_stand_in_front() -> None:
     slips = Slips(Codec(ids={name: number - 1_000_000 + 5 for name, number in current_ids().items()}))
     lead = filled(LeadUnique)
-    assert slips.seal_body(lead.slip, slips.body_of(lead.lead))[:5] == frame_of(
+    assert slips.seal_unique(slips.unique(lead.slip, slips.body_of(lead.lead)))[:5] == frame_of(
         current_ids()["LeadUnique"] - 1_000_000 + 5
     )
-    assert isinstance(CODEC.decode(SLIPS.seal_body(lead.slip, SLIPS.body_of(lead.lead))), LeadUnique)
+    assert isinstance(CODEC.decode(SLIPS.seal_unique(SLIPS.unique(lead.slip, SLIPS.body_of(lead.lead)))), LeadUnique)

@@ -24,7 +24,7 @@ def output(draw: random.Random, most: int = 200) -> Output:
     value = draw.choice((None, b"", draw.randbytes(draw.randrange(most))))
     key = draw.choice((None, b"", draw.randbytes(draw.randrange(40))))
     headers = tuple((any_text(draw, 10), draw.randbytes(draw.randrange(20))) for _ in range(draw.choice((0, 0, 1, 3))))
-    return ("out", value, key, draw.choice((None, 3)), headers)
+    return ("out", value, key, draw.choice((None, 3)), headers, None)
 
 
 def read(batch: RecordBatch) -> Any:
@@ -48,7 +48,7 @@ def test_records_come_back_as_they_were_and_in_their_order() -> None:
 
 
 def test_a_batch_says_whose_it_is_and_that_it_is_part_of_a_transaction() -> None:
-    (batch,) = batches_of([("out", b"v", b"k", 0, ())] * 3, PRODUCER, 77, NOW_MS)
+    (batch,) = batches_of([("out", b"v", b"k", 0, (), None)] * 3, PRODUCER, 77, NOW_MS)
     found = read(batch)
     assert (found.producer_id, found.producer_epoch, found.base_sequence) == (*PRODUCER, 77)
     assert found.is_transactional
@@ -58,7 +58,7 @@ def test_a_batch_says_whose_it_is_and_that_it_is_part_of_a_transaction() -> None
 
 
 def test_the_header_written_out_by_hand() -> None:
-    (batch,) = batches_of([("out", b"v", None, 0, ())] * 2, Producer(5, 6), 7, NOW_MS)
+    (batch,) = batches_of([("out", b"v", None, 0, (), None)] * 2, Producer(5, 6), 7, NOW_MS)
     header = struct.unpack_from(">qiibIhiqqqhii", batch.content)
     length, crc = len(batch.content) - 12, header[4]
     assert header == (0, length, header[2], 2, crc, 0x10, 1, NOW_MS, NOW_MS, 5, 6, 7, 2)
@@ -66,7 +66,7 @@ def test_the_header_written_out_by_hand() -> None:
 
 
 def test_a_byte_that_is_another_one_is_seen() -> None:
-    (batch,) = batches_of([("out", b"v" * 50, b"k", 0, ())], PRODUCER, 0, NOW_MS)
+    (batch,) = batches_of([("out", b"v" * 50, b"k", 0, (), None)], PRODUCER, 0, NOW_MS)
     for at in range(21, len(batch.content)):
         spoilt = bytearray(batch.content)
         spoilt[at] ^= 0x40
@@ -100,7 +100,7 @@ def test_batches_end_at_the_limit_and_nothing_is_left_out_or_twice(bytes_max: in
 
 
 def test_a_batch_takes_all_that_has_room() -> None:
-    outputs: list[Output] = [("out", b"x" * 100, None, 0, ())] * 10
+    outputs: list[Output] = [("out", b"x" * 100, None, 0, (), None)] * 10
     one = len(batches_of(outputs[:1], PRODUCER, 0, NOW_MS)[0].content) - HEADER_BYTES
     exact = HEADER_BYTES + 3 * one
     assert [batch.records for batch in batches_of(outputs, PRODUCER, 0, NOW_MS, exact + 1)] == [3, 3, 3, 1]
@@ -109,7 +109,7 @@ def test_a_batch_takes_all_that_has_room() -> None:
 
 def test_a_record_that_is_longer_than_the_limit_is_a_batch_alone() -> None:
     values = [b"a", b"b" * 3_000, b"c", b"d"]
-    batches = batches_of([("out", value, None, 0, ()) for value in values], PRODUCER, 0, NOW_MS, 1_000)
+    batches = batches_of([("out", value, None, 0, (), None) for value in values], PRODUCER, 0, NOW_MS, 1_000)
     assert [batch.records for batch in batches] == [1, 1, 2]
     assert [value for value, _ in joined(batches, 0)] == values
 
@@ -127,12 +127,12 @@ def test_sequence_numbers_begin_again_behind_the_largest_int32(sequence: int, co
 
 
 def test_a_batch_begun_at_the_largest_number_is_followed_by_one_at_zero() -> None:
-    outputs: list[Output] = [("out", b"x" * 100, None, 0, ())] * 3
+    outputs: list[Output] = [("out", b"x" * 100, None, 0, (), None)] * 3
     last = (1 << 31) - 1
     assert [read(batch).base_sequence for batch in batches_of(outputs, PRODUCER, last, NOW_MS, 100)] == [last, 0, 1]
 
 
 def test_a_record_of_the_wrong_kind_is_refused_and_not_sent_as_another() -> None:
-    wrong: Any = ("out", "text", b"k", 0, ())
+    wrong: Any = ("out", "text", b"k", 0, (), None)
     with pytest.raises(TypeError):
         batches_of([wrong], PRODUCER, 0, NOW_MS)

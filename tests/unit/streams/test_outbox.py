@@ -16,7 +16,7 @@ A, B = ("a", 0), ("b", 0)
 
 
 def record(topic: str, value: bytes) -> Output:
-    return (topic, value, b"k", 0, ())
+    return (topic, value, b"k", 0, (), None)
 
 
 def by_topic(outputs: Sequence[Output]) -> Placed:

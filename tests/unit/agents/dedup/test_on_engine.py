@@ -222,7 +222,7 @@ def test_a_lead_of_a_newer_plan_is_scored_when_the_plan_is_here(world: World) ->
     value = world.broker.records(UNIQUE)[0].value or b""
     unique = CODEC.decode_as(value, LeadUnique)
     ahead = msgspec.structs.replace(unique.slip, plan_version=9, lead_id="ahead")
-    world.broker.send(UNIQUE, SLIPS.seal_body(ahead, SLIPS.body_of(unique.lead)), b"ahead", 0)
+    world.broker.send(UNIQUE, SLIPS.seal_unique(SLIPS.unique(ahead, SLIPS.body_of(unique.lead))), b"ahead", 0)
     world.settle()
     assert len(world.of(SCORED, LeadScored)) == 1
     world.apply(plan(9))

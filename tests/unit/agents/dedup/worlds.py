@@ -45,7 +45,7 @@ class World:
             f"lead-{offset}", campaign, "acme-forms", f"form-{offset}", test, at, at, 0, offset, at, at, plan_version,
             "", "", {}, {}, (),
         )  # fmt: skip
-        self.log.add(SLIPS.seal_body(slip, SLIPS.body_of(lead)), offset % 2)
+        self.log.add(SLIPS.seal_unique(SLIPS.unique(slip, SLIPS.body_of(lead))), offset % 2)
 
 
 def need(version: int = 1, of: str = "email, phone", within: str = "30d", match: str = "any") -> PlanClaims:

@@ -27,9 +27,8 @@ def slip(**changes: object) -> Slip:
 
 def unique(offset: int = 0, value: bytes | None = None, **changes: object) -> Message:
     """Return a unique lead as it is read."""
-    return Message(
-        "leads.unique", 5, offset, NOW, b"lead-1", value or SLIPS.seal_body(slip(**changes), SLIPS.body_of(MARIA))
-    )
+    sealed = value or SLIPS.seal_unique(SLIPS.unique(slip(**changes), SLIPS.body_of(MARIA)))
+    return Message("leads.unique", 5, offset, NOW, b"lead-1", sealed)
 
 
 @pytest.mark.parametrize(
