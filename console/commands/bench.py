@@ -69,8 +69,16 @@ def recovery(kills: int, as_json: bool, compare: Path | None) -> None:
 
 
 @command.command()
-@click.option("--entries", type=click.IntRange(1000, LEADS_MAX), default=1_000_000, show_default=True)
-@click.option("--overwrites", type=click.IntRange(0, 10 * LEADS_MAX), default=0, show_default=True)
+@click.option(
+    "--entries", type=click.IntRange(1000, LEADS_MAX), default=1_000_000, show_default=True, help="How many it has."
+)
+@click.option(
+    "--overwrites",
+    type=click.IntRange(0, 10 * LEADS_MAX),
+    default=0,
+    show_default=True,
+    help="How often one of them was written again: a longer changelog.",
+)
 @_with_output
 def restore(entries: int, overwrites: int, as_json: bool, compare: Path | None) -> None:
     """Seconds until a worker has a large table back in memory."""

@@ -70,8 +70,20 @@ def run_(names: tuple[str, ...], file: Path | None, resume: bool, verbose: bool)
 
 
 @command.command(name="restore")
-@click.option("--entries", type=click.IntRange(1000, 5_000_000), default=ENTRIES_DEFAULT, show_default=True)
-@click.option("--overwrites", type=click.IntRange(0, 50_000_000), default=OVERWRITES_DEFAULT, show_default=True)
+@click.option(
+    "--entries",
+    type=click.IntRange(1000, 5_000_000),
+    default=ENTRIES_DEFAULT,
+    show_default=True,
+    help="How many the table has.",
+)
+@click.option(
+    "--overwrites",
+    type=click.IntRange(0, 50_000_000),
+    default=OVERWRITES_DEFAULT,
+    show_default=True,
+    help="How often one of them was written again before.",
+)
 @click.option("--json", "file", type=JSON_FILE, help="Keep the figures here.")
 @click.option("--verbose", is_flag=True, help="Say what the supervisor says.")
 def restore_(entries: int, overwrites: int, file: Path | None, verbose: bool) -> None:

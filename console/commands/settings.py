@@ -28,6 +28,7 @@ def command(explain: bool) -> None:
             hanging(console, " " * 4, Text(row.doc))
         return
     shown = table("setting", "value", "from")
+    shown.columns[0].no_wrap = True  # a name in two pieces cannot be copied
     for one in shown_settings(load_settings(os.environ)):
         shown.add_row(one.variable, one.value or "-", one.origin)
     console.print(shown)

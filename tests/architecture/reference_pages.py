@@ -146,9 +146,10 @@ def settings_page() -> str:
         "variables of their own that begin with `LEADFLOW_TEST_`.",
         "## Which must be the same for all workers",
         "`LEADFLOW_KAFKA`, `LEADFLOW_REDIS`, `LEADFLOW_PREFIX`, `LEADFLOW_GROUP`, `LEADFLOW_HASH_KEY`, the partition "
-        "counts, `LEADFLOW_RETENTION_DAYS` and the clock. `LEADFLOW_NAME` must differ: it is the worker's slot. "
-        "`LEADFLOW_HASH_KEY` is kept for ever: with another key no earlier lead is known again, and the claims of the "
-        "whole window are made anew.",
+        "counts, `LEADFLOW_RETENTION_DAYS` and the clock. `LEADFLOW_NAME` must differ: it is the worker's slot, and "
+        "`leadflow worker --name` sets it. Keep `LEADFLOW_HASH_KEY`: with another one the claims of the whole window "
+        "are made anew from `leads.unique` while intake rests, hashes of before are unlike those of later, and rows "
+        "that were imported without an id of their own get other ids, so that a file imported again is no repeat.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -37,6 +38,25 @@ def test_command_is_there_and_says_what_it_does(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     assert command.help
+
+
+def options(command: click.Command, path: str) -> Iterator[tuple[str, click.Option]]:
+    """Yield each option of a command and of what is below it, with how it is called."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            yield f"{path} {parameter.opts[0]}", parameter
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            below = command.get_command(click.Context(command), name)
+            assert below is not None
+            assert below.help, f"{path} {name}"
+            yield from options(below, f"{path} {name}")
+
+
+def test_every_option_says_what_it_does() -> None:
+    found = list(options(cli, "leadflow"))
+    assert len(found) > 50
+    assert [call for call, option in found if not option.help] == []
 
 
 def test_no_module_of_a_command_is_forgotten() -> None:

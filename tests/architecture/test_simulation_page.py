@@ -1,8 +1,6 @@
-"""The page about simulation names every rule that can be switched off, with its seed, and every test it promises."""
+"""The page about simulation names every rule that can be switched off, with its seed, and every weather."""
 
 from __future__ import annotations
-
-import re
 
 from console.simulation.rules_off import RARE, RULES
 from console.simulation.scenario import WEATHERS
@@ -23,10 +21,3 @@ def test_the_table_is_that_of_the_code() -> None:
 
 def test_every_weather_is_named() -> None:
     assert [name for name in WEATHERS if f"`{name}`" not in PAGE] == []
-
-
-def test_every_test_that_it_names_exists() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", PAGE)
-    assert len(named) >= 3
-    for path, name in named:
-        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
