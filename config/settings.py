@@ -83,7 +83,9 @@ class Settings(BaseSettings):
         title="lower-case letters, digits, dashes",
         description="Consumer group of all workers.",
     )
-    web_host: str = Field("127.0.0.1", title="an address", description="Address of a worker's web port.")
+    web_host: str = Field(
+        "127.0.0.1", title="an address", description="Address of the web ports: a worker's, and the auditor's."
+    )
     web_port: int = Field(
         6066, ge=0, le=65535, title="0 to 65535", description="Port for metrics, health and schemas; 0: any free one."
     )

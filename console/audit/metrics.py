@@ -1,4 +1,4 @@
-"""What the auditor tells Prometheus while it follows: findings by rule, how far it is, what is open; on loopback."""
+"""What the auditor tells Prometheus while it follows: findings by rule, how far it is, what is open."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from prometheus_client.registry import Collector
 
 from console.audit.findings import RULES, Rule
 from streams.metric_catalogue import MetricSpec
-
-LOOPBACK = "127.0.0.1"
 
 FINDINGS = MetricSpec("leadflow_audit_findings", "counter", ("rule",), "What the auditor has found, by broken rule.")
 RECORDS = MetricSpec("leadflow_audit_records", "counter", (), "Records that the auditor has taken.")
@@ -55,11 +53,11 @@ class _Numbers(Collector):
 
 
 @contextmanager
-def served(watched: Callable[[], Watched], port: int) -> Iterator[int]:
-    """Serve the numbers at http://127.0.0.1:PORT/metrics for a while; port 0 takes a free one. Raises OSError."""
+def served(watched: Callable[[], Watched], host: str, port: int) -> Iterator[int]:
+    """Serve the numbers at http://HOST:PORT/metrics for a while; port 0 takes a free one. Raises OSError."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Numbers(watched))
-    server, thread = start_http_server(port, LOOPBACK, registry)
+    server, thread = start_http_server(port, host, registry)
     try:
         yield int(server.server_port)
     finally:

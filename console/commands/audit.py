@@ -7,7 +7,7 @@ import re
 import time
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from rich.console import Console
@@ -23,6 +23,7 @@ from console.audit.scope import Scope
 from console.audit.slack import USUAL
 from console.audit.topics import Window, audit
 from console.audit.verdict import Verdict
+from console.cluster.stop_signals import interrupted_by_signals
 from console.reach import Reach, reach
 from console.screen import count, money, progress, screen, table, utc
 from console.work_left import left
@@ -76,7 +77,7 @@ class Start(Moment):
 @click.option("--overdue", "overdue_s", type=click.FloatRange(1), default=300.0, show_default=True, metavar="SECONDS",
               help="With --follow: a lead that is on its way for longer is lost.")  # fmt: skip
 @click.option("--metrics-port", type=click.IntRange(0, 65535), default=METRICS_PORT, show_default=True,
-              help="With --follow: Prometheus' metrics on 127.0.0.1; 0 takes a free port.")  # fmt: skip
+              help="With --follow: port of its metrics, at LEADFLOW_WEB_HOST; 0 takes a free one.")  # fmt: skip
 @click.option("--caps", is_flag=True, help="Also list how far each cap was used in each window.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict, its figures and all findings as JSON.")
 def command(
@@ -103,6 +104,7 @@ def command(
         if to_ms is not None or caps:
             raise click.UsageError("--follow never ends, so --to and --caps have no meaning with it")
         _follow(way, window if start is not None else Window(way.clock.now_ms()), overdue_s, metrics_port, as_json)
+        return
     if to_ms is None and (open_ := _wait(way, wait_s)):
         screen(error=True).print(f"{count(open_, 'record')} on the way: their leads count as lost", style="yellow")
     verdict = _audit(way, console, window, quiet=as_json)
@@ -127,8 +129,9 @@ def _audit(way: Reach, console: Console, window: Window, *, quiet: bool) -> Verd
         )
 
 
-def _follow(way: Reach, window: Window, overdue_s: float, port: int, as_json: bool) -> NoReturn:
+def _follow(way: Reach, window: Window, overdue_s: float, port: int, as_json: bool) -> None:
     """Print what is found as it is found, a line each, until somebody ends it."""
+    host = way.settings.web_host
     horizon_ms, slack = way.settings.retention_days * DAY_MS, USUAL.at_rate(way.reader.rate)
 
     def auditor(codec: Codec, scope: Scope) -> Auditor:
@@ -137,13 +140,18 @@ def _follow(way: Reach, window: Window, overdue_s: float, port: int, as_json: bo
     overdue_ms = int(overdue_s * 1000 * way.settings.clock_rate)
     monitor = Monitor(way.reader, way.codec, auditor, way.clock.now_ms, overdue_ms)
     try:
-        with served(monitor.watched, port) as served_at:
-            click.echo(f"auditing; metrics at http://127.0.0.1:{served_at}/metrics; Ctrl-C ends it", err=True)
+        with interrupted_by_signals(_say_stopping), served(monitor.watched, host, port) as served_at:
+            click.echo(f"auditing; metrics at http://{host}:{served_at}/metrics; Ctrl-C ends it", err=True)
             for finding in chain.from_iterable(monitor.run(window)):
                 click.echo(json.dumps(finding.as_json()) if as_json else f"{utc(way.clock.now_ms())} {finding}")
     except OSError as error:
-        raise click.ClickException(f"port {port} of 127.0.0.1: {error.strerror}; give another --metrics-port") from None
-    raise AssertionError("a monitor never ends")
+        raise click.ClickException(f"port {port} of {host}: {error.strerror}; give another --metrics-port") from None
+    except KeyboardInterrupt:
+        return
+
+
+def _say_stopping(signal_name: str) -> None:
+    click.echo(f"stopping ({signal_name})", err=True)
 
 
 def _wait(way: Reach, wait_s: float) -> int:

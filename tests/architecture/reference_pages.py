@@ -109,12 +109,14 @@ def metrics_page() -> str:
         "ids of the plan.",
         table(("label", "values"), [(f"`{label}`", _values(values)) for label, values in closed]),
         "## The auditor",
-        "`leadflow audit --follow` serves these at `/metrics` of its own port (6067, `--metrics-port`), on 127.0.0.1; "
-        "[audit.md](audit.md) says what each rule means. Every rule has its series from the start.",
+        "`leadflow audit --follow` serves these at `/metrics` of its own port (6067, `--metrics-port`) at "
+        "`LEADFLOW_WEB_HOST`; [audit.md](audit.md) says what each rule means. Every rule has its series from the "
+        "start.",
         table(("metric", "kind", "labels", "what"), [_metric(spec) for spec in AUDIT_CATALOGUE]),
         "## What a scrape adds",
-        "`instance` is the worker's address, `job` is `leadflow`; a labelled gauge of a partition comes from the "
-        "worker that owns it, so sums over workers count each partition once.",
+        "`instance` is the process's address, `job` is `leadflow` for workers and `leadflow-audit` for the auditor; a "
+        "labelled gauge of a partition comes from the worker that owns it, so sums over workers count each partition "
+        "once.",
     ]
     return "\n\n".join(parts) + "\n"
 

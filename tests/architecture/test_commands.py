@@ -14,6 +14,7 @@ import pytest
 
 from console.cli import COMMANDS, cli, module_name
 from tests.support.checkout import ROOT, tracked
+from tests.support.command_line import wrong_with
 
 HEAVY = ("pydantic", "confluent_kafka", "faust", "rich", "redis", "fastavro")
 CODE = Path(module_name.__code__.co_filename).resolve().parents[1]
@@ -82,21 +83,6 @@ def test_help_imports_nothing_heavy() -> None:
         timeout=30,
     )
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def wrong_with(name: str, rest: str) -> str:
-    """Return what is wrong with a call of the command line, nothing if it is right."""
-    if name not in COMMANDS:
-        return "there is no such command"
-    command = cli.get_command(click.Context(cli), name)
-    words = rest.split()
-    while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z]+", words[0]):
-        command = command.get_command(click.Context(command), words.pop(0))
-    if command is None:
-        return "there is no such command in the group"
-    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    unknown = set(re.findall(r"--[a-z][a-z-]*", rest)) - known - {"--help"}
-    return f"unknown: {', '.join(sorted(unknown))}" if unknown and name != "test" else ""  # its arguments are pytest's
 
 
 def test_documented_calls_exist() -> None:

@@ -1,16 +1,20 @@
-"""The compose file: short image names, services that exist, settings that exist, files that are there."""
+"""The compose file: short image names, services, commands and settings that exist, files that are there."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from config.settings import Settings
 from tests.support import core_yaml
 from tests.support.checkout import ROOT
+from tests.support.command_line import wrong_with
+
+COMPOSE = ROOT / "docker-compose.yml"
 
 
 def compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = core_yaml.load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = core_yaml.load(COMPOSE.read_text(encoding="utf-8"))
     return loaded
 
 
@@ -27,6 +31,17 @@ def test_dependencies_are_services() -> None:
     services = compose()["services"]
     for name, service in services.items():
         assert set(service.get("depends_on", [])) <= set(services), name
+
+
+def test_our_containers_and_the_comments_call_commands_that_exist() -> None:
+    ours = [service for service in compose()["services"].values() if "build" in service]
+    said = re.findall(r"^#.*(?:run --rm leadflow|\./leadflow) (.+)$", COMPOSE.read_text(encoding="utf-8"), re.MULTILINE)
+    calls = [*said, *(service["command"] for service in ours if "command" in service)]
+    assert len(said) > 1
+    assert len(calls) - len(said) > 3
+    for call in calls:
+        name, _, rest = call.partition(" ")
+        assert wrong_with(name, f" {rest}") == "", call
 
 
 def test_settings_of_the_containers_exist() -> None:

@@ -6,6 +6,7 @@ import re
 from itertools import combinations
 
 from console.audit.metrics import AUDIT_CATALOGUE, FINDINGS, LAG
+from console.commands.audit import METRICS_PORT
 from schemas.errors import Poison
 from streams.dead_letters import reason_of
 from streams.epoch import TooLarge
@@ -131,16 +132,19 @@ def mounts(service: str) -> dict[str, str]:
     return {parts[1]: parts[0].removeprefix("./") for parts in found if parts[0].startswith("./")}
 
 
-def test_prometheus_of_compose_reads_these_files_and_asks_its_workers() -> None:
+def test_prometheus_of_compose_reads_these_files_and_asks_its_workers_and_its_auditor() -> None:
     assert mounts("prometheus") == {"/etc/prometheus": str(PROMETHEUS.relative_to(ROOT))}
     assert "--config.file=/etc/prometheus/prometheus.yml" in str(services()["prometheus"]["command"])
     config = yaml(PROMETHEUS / "prometheus.yml")
     assert [(PROMETHEUS / name).exists() for name in config["rule_files"]] == [True]
-    (job,) = config["scrape_configs"]
-    assert job["job_name"] == "leadflow"
+    targets = {job["job_name"]: sorted(job["static_configs"][0]["targets"]) for job in config["scrape_configs"]}
     port = services()["worker-1"]["environment"]["LEADFLOW_WEB_PORT"]  # type: ignore[index]
     workers = sorted(name for name in services() if name.startswith("worker-"))
-    assert sorted(job["static_configs"][0]["targets"]) == [f"{name}:{port}" for name in workers]
+    auditors = [name for name, service in services().items() if "audit" in str(service.get("command"))]
+    assert targets == {
+        "leadflow": [f"{name}:{port}" for name in workers],
+        "leadflow-audit": [f"{name}:{METRICS_PORT}" for name in auditors],
+    }
 
 
 def test_grafana_of_compose_finds_source_and_dashboard() -> None:

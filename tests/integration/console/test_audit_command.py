@@ -90,7 +90,9 @@ def test_the_monitor_judges_all_and_tells_of_a_copied_sale(live: tuple[Cluster, 
             assert value(url, 'leadflow_audit_findings_total{rule="right-sold-twice"}') >= 1
         finally:
             monitor.terminate()
-            monitor.wait(20)
+            ended = monitor.wait(20)
+    assert ended == 0, "who is told to end has not failed"
+    assert "stopping (SIGTERM)" in read(tmp_path / "said")
     done = run("audit", "--wait", "0")
     assert done.exit_code == 1
     assert f"right-sold-twice: {SOLD}-{place.partition}@" in done.output

@@ -37,7 +37,7 @@ class Prometheus:
         return float(found[0]["value"][1]) if found else 0.0
 
     def targets(self) -> list[str]:
-        """Return the health of every worker that it reads."""
+        """Return the health of everything that it reads."""
         answer = httpx.get(f"{self._url}/api/v1/targets", timeout=10).json()
         return [target["health"] for target in answer["data"]["activeTargets"]]
 
@@ -52,13 +52,14 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(binary: str, folder: Path, target: str) -> Iterator[Prometheus]:
-    """Run Prometheus on `folder` with our settings, reading `target` (host:port) every second."""
+def prometheus(binary: str, folder: Path, worker: str, auditor: str) -> Iterator[Prometheus]:
+    """Run Prometheus on `folder` with our settings, reading these two (host:port) every second."""
     (port,) = free_ports(1)
     text = (PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8")
     text = text.replace("scrape_interval: 5s", f"scrape_interval: {SCRAPE_S}s")
     text = text.replace("evaluation_interval: 15s", f"evaluation_interval: {SCRAPE_S}s")
-    text = text.replace("worker-1:6066", target).replace("          - worker-2:6066\n", "")
+    text = text.replace("worker-1:6066", worker).replace("          - worker-2:6066\n", "")
+    text = text.replace("auditor:6067", auditor)
     (folder / "prometheus.yml").write_text(text, encoding="utf-8")
     (folder / "alerts.yml").write_text((PROMETHEUS / "alerts.yml").read_text(encoding="utf-8"), encoding="utf-8")
     options = (

@@ -6,6 +6,8 @@ Prometheus is no package of ours: without it the queries are skipped and say so.
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -34,20 +36,40 @@ def worker(kafka: str, valkey: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def watched(worker: OneWorker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def auditor(worker: OneWorker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An auditor that follows; its metrics' host and port."""
+    said = tmp_path_factory.mktemp("auditor") / "said"
+    command = [sys.executable, "-m", "console", "audit", "--follow", "--metrics-port", "0"]
+    with said.open("wb") as sink:
+        process = subprocess.Popen(command, env=worker.environ, stdout=sink, stderr=sink)
+    try:
+        _wait_until(lambda: b"metrics at" in said.read_bytes(), "the auditor")
+        yield said.read_text(encoding="utf-8").partition("http://")[2].partition("/metrics")[0]
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def watched(worker: OneWorker, auditor: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Prometheus, which has seen leads go by: rates need two samples and something between them."""
     binary = shutil.which("prometheus")
     if not binary:
         pytest.skip("prometheus is not installed")
-    with prometheus(binary, tmp_path_factory.mktemp("prometheus"), worker.url.removeprefix("http://")) as running:
-        _wait_until(lambda: running.query("leadflow_ready") != [], "the first sample")
+    with prometheus(
+        binary, tmp_path_factory.mktemp("prometheus"), worker.url.removeprefix("http://"), auditor
+    ) as running:
+        first = "leadflow_ready and on() leadflow_audit_leads_open"
+        _wait_until(lambda: running.query(first) != [], "the first samples")
         worker.sell(LEADS, seed=6)
         ended = worker.ended()
         _wait_until(lambda: running.value(ENDED) >= ended, "the last sale to be seen")
+        _wait_until(lambda: running.value(JUDGED) > 0, "a lead to be judged")
         yield running
 
 
 ENDED = 'sum(leadflow_leads_total{stage="settlement"}) + sum(leadflow_leads_total{outcome="rejected"})'
+JUDGED = "sum(leadflow_audit_leads_total)"
 
 
 def _wait_until(holds: Callable[[], bool], what: str) -> None:
@@ -93,8 +115,8 @@ def test_what_it_counts_adds_up(worker: OneWorker) -> None:
     assert ready.value == 1
 
 
-def test_prometheus_reads_the_worker(watched: Prometheus) -> None:
-    assert watched.targets() == ["up"]
+def test_prometheus_reads_the_worker_and_the_auditor(watched: Prometheus) -> None:
+    assert watched.targets() == ["up", "up"]
 
 
 @pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel.title)

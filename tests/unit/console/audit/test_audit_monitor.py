@@ -101,10 +101,10 @@ def test_what_is_planted_is_told_while_it_follows() -> None:
         assert numbers.findings[planted.rule] >= 1
 
 
-def test_the_numbers_are_served_on_loopback_with_a_series_for_each_rule() -> None:
+def test_the_numbers_are_served_with_a_series_for_each_rule() -> None:
     watched = Watched({Rule.CAP: 2}, records=70, leads=10, open=3, lag=5)
     with (
-        served(lambda: watched, 0) as port,
+        served(lambda: watched, "127.0.0.1", 0) as port,
         urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer,
     ):
         text = answer.read().decode()
