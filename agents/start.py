@@ -13,7 +13,7 @@ from config.logs import configure_logs
 from config.security import read_security
 from config.settings import Settings, load_settings
 from schemas.topics import RECEIVED, RECEIVED_BYTES_MAX
-from streams.name_taking import NameTaking
+from streams.kafka.name_taking import NameTaking
 
 #: Settings without which no worker can start.
 NEEDED = ("kafka", "redis", "hash_key")

@@ -37,10 +37,10 @@ from streams.app import LeadflowApp, build_app
 from streams.clock import Clock
 from streams.crash_file import CrashFile
 from streams.engine import Engine
-from streams.kafka_client import KafkaClient
+from streams.kafka.client import KafkaClient
+from streams.kafka.name_taking import NameTaking
 from streams.metric_catalogue import CAP_USED, CLAIMS_REBUILT
 from streams.metrics import Metrics, Sample
-from streams.name_taking import NameTaking
 from streams.options import EngineOptions
 from streams.stage import Stage
 from streams.start_steps import CONNECTED, LOADED

@@ -1,6 +1,6 @@
 """Every option of our Kafka clients, each with its reason; nothing else in leadflow sets one.
 
-The names are librdkafka's, which reads; the producer is our own (`streams.kafka_producer`). What protects exactness is
+The names are librdkafka's, which reads; the producer is our own (`streams.kafka.producer`). What protects exactness is
 checked when the object is made (`KafkaSettings`): values that its proofs do not cover are refused, not warned about.
 """
 

@@ -24,7 +24,7 @@ from console.reading import Unreachable
 from schemas.errors import LeadflowError, NeedsPerson
 from schemas.records import BuyerTerms, PlanVersion
 from schemas.topics import OFFERS, PLAN, PLAN_BYTES_MAX, Sizes, TopicSpec, buyer_spec
-from streams.topic_admin import Difference
+from streams.kafka.topic_admin import Difference
 
 #: Name of the change; the same for everyone, so that of two applies at once one is ended.
 CHANGE = "plan"
@@ -35,7 +35,7 @@ class Refused(LeadflowError):
 
 
 class Topics(Protocol):
-    """What makes and checks topics: `streams.topic_admin.TopicAdmin`."""
+    """What makes and checks topics: `streams.kafka.topic_admin.TopicAdmin`."""
 
     def create(self, specs: Collection[TopicSpec], sizes: Sizes) -> list[str]:
         """Make what is missing."""

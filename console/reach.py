@@ -19,7 +19,7 @@ from schemas.records import PlanVersion
 from schemas.registry import open_codec
 from schemas.topics import PLAN, Sizes
 from streams.clock import Clock
-from streams.topic_admin import TopicAdmin
+from streams.kafka.topic_admin import TopicAdmin
 
 
 class NoPlan(LeadflowError):

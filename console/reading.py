@@ -28,7 +28,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # the public module d
 from config.kafka import KafkaSettings
 from schemas.errors import LeadflowError
 from streams.clock import Clock
-from streams.kafka_login import raise_if_refused
+from streams.kafka.login import raise_if_refused
 from streams.stage import Message, TopicPartition
 
 #: No answer for this long means that the broker is not there. A restarted one is back within 3 s, seldom 12 s.

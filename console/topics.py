@@ -6,7 +6,7 @@ from config.kafka import KafkaSettings
 from config.security import read_security
 from config.settings import Settings
 from schemas.topics import Sizes, TopicSpec, catalogue, spec_of
-from streams.topic_admin import Difference, TopicAdmin
+from streams.kafka.topic_admin import Difference, TopicAdmin
 
 
 def sizes(settings: Settings) -> Sizes:

@@ -1,6 +1,6 @@
 """The catalogue of topics: what each carries, by which key, in how many partitions, for how long. Pure description.
 
-`streams/topic_admin.py` creates and checks them, `leadflow topics list` and the docs show them. Names here are
+`streams/kafka/topic_admin.py` creates and checks them, `leadflow topics list` and the docs show them. Names here are
 without the prefix (`LEADFLOW_PREFIX`), which the clients add.
 """
 

@@ -1,4 +1,4 @@
-"""The seam: all that the engine asks of Kafka. Real (`kafka_client`) and in memory (`memory_client`) alike.
+"""The seam: all that the engine asks of Kafka. Real (`streams/kafka/`) and in memory (`streams/memory/`) alike.
 
 One contract suite, `tests/contract/`, holds both to what this page says. Topic names are without prefix; the
 client adds it. Every call may block at most as long as it says.

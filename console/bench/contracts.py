@@ -28,8 +28,8 @@ from schemas.topics import OFFERS, SCORED, UNFILLED, Sizes, catalogue
 from streams.clock import ManualClock
 from streams.engine import Engine
 from streams.events import EpochCommitted, Event
-from streams.memory_broker import MemoryBroker
-from streams.memory_client import MemoryClient
+from streams.memory.broker import MemoryBroker
+from streams.memory.client import MemoryClient
 from streams.restore import StepRestorer
 
 GOAL_TIMES: Final = 1.5

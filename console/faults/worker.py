@@ -24,7 +24,7 @@ from agents import start, worker
 from agents.dedup.stage import DedupStage
 from streams import faust_driver
 from streams.client import GroupMetadata, Place, Placed
-from streams.kafka_client import KafkaClient
+from streams.kafka.client import KafkaClient
 from streams.stage import Batch, Message, TopicPartition
 
 DOOM = "LEADFLOW_TEST_DOOM"

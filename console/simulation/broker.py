@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streams.memory_broker import MemoryBroker
-from streams.memory_log import PartitionLog
+from streams.memory.broker import MemoryBroker
+from streams.memory.log import PartitionLog
 
 
 class Broker(MemoryBroker):

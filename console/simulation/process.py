@@ -28,7 +28,7 @@ from streams.clock import Clock
 from streams.engine import Engine
 from streams.epoch import OpenEpoch
 from streams.events import Listener
-from streams.memory_client import MemoryClient
+from streams.memory.client import MemoryClient
 from streams.options import EngineOptions
 from streams.restore import RestoreJob, StepRestorer
 from streams.stage import Batch, Message, Stage

@@ -16,9 +16,9 @@ from streams.epoch import OpenEpoch
 from streams.following import Following
 from streams.intake import Intake
 from streams.lanes import KeptState
-from streams.memory_broker import MemoryBroker
-from streams.memory_client import MemoryClient
-from streams.memory_group import MemoryGroup
+from streams.memory.broker import MemoryBroker
+from streams.memory.client import MemoryClient
+from streams.memory.group import MemoryGroup
 from streams.stage import TopicPartition
 from streams.stores import Store
 

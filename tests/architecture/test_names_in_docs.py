@@ -70,16 +70,26 @@ def test_files_and_folders_exist() -> None:
 
 
 def test_rooms_of_the_engine_exist() -> None:
+    found = rooms("step \\| rooms")
+    assert len(found) > 30
+    assert found - modules("streams") == set()
+
+
+def test_rooms_of_the_client_are_all_told() -> None:
+    assert rooms("room of `streams/kafka/` \\| what") == modules("streams/kafka")
+
+
+def rooms(head: str) -> set[str]:
+    """Return the modules that a table of the architecture page names."""
     page = (DOCS / "architecture.md").read_text(encoding="utf-8")
-    of_the_engine, of_the_producer = (
-        re.search(rf"^\| {head} \|.*\n\|[ -|]+\n((?:\|.*\n)+)", page, re.MULTILINE)
-        for head in ("step \\| rooms", "of the producer \\| what")
-    )
-    assert of_the_engine
-    assert of_the_producer
-    found = CODE.findall(of_the_engine[1] + of_the_producer[1])
-    assert len(found) > 40
-    assert [name for name in found if not (ROOT / "streams" / f"{name}.py").exists()] == []
+    table = re.search(rf"^\| {head} \|.*\n\|[ -|]+\n((?:\|.*\n)+)", page, re.MULTILINE)
+    assert table
+    return {name.removesuffix(".py") for name in CODE.findall(table[1])}
+
+
+def modules(folder: str) -> set[str]:
+    """Return the modules of a folder."""
+    return {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
 
 
 def test_every_page_is_found_from_the_readme_and_every_decision_from_its_index() -> None:

@@ -12,9 +12,9 @@ from confluent_kafka import TopicPartition as RawPartition
 
 from streams.client import Client
 from streams.clock import ManualClock
-from streams.kafka_client import KafkaClient
-from streams.memory_broker import MemoryBroker
-from streams.memory_client import MemoryClient
+from streams.kafka.client import KafkaClient
+from streams.memory.broker import MemoryBroker
+from streams.memory.client import MemoryClient
 from streams.stage import Message, TopicPartition
 from tests.integration.streams.conftest import Cluster, admin
 

@@ -14,8 +14,8 @@ from streams.crash_file import CrashFile
 from streams.engine import Engine
 from streams.epoch import OpenEpoch
 from streams.events import Event, Listener, ignore
-from streams.memory_broker import MemoryBroker
-from streams.memory_client import MemoryClient
+from streams.memory.broker import MemoryBroker
+from streams.memory.client import MemoryClient
 from streams.options import EngineOptions
 from streams.positions import changelog_topic
 from streams.restore import StepRestorer

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass, field
 
 from schemas.errors import EpochLost, Fenced, StateInDoubt, Unavailable
-from streams.memory_client import STEPS
+from streams.memory.client import STEPS
 from streams.options import EngineOptions
 from streams.stage import TopicPartition
 from tests.simulation.rig import POISON, Counting, Crash, Worker, World

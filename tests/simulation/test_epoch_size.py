@@ -10,7 +10,7 @@ from streams.options import EngineOptions
 from streams.stage import Batch
 from tests.simulation.rig import Counting, World
 
-#: As `streams.kafka_producer` has it: what is left of the deadline is for the commit.
+#: As `streams.kafka.producer` has it: what is left of the deadline is for the commit.
 FLUSH_MS = DEADLINE_MS // 2
 
 

@@ -10,7 +10,7 @@ from streams.assignment import Assignment
 from streams.closing import Closer
 from streams.intake import Intake
 from streams.lanes import KeptState, Lane
-from streams.memory_group import MemoryGroup
+from streams.memory.group import MemoryGroup
 from streams.stores import Store
 from tests.simulation.storm import Storm, Weather
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.memory_log import Entry, PartitionLog, TransactionStatus
+from streams.memory.log import Entry, PartitionLog, TransactionStatus
 
 
 def drawing(log: PartitionLog) -> str:

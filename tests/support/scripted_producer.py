@@ -9,7 +9,7 @@ from typing import Any
 
 from config.kafka import KafkaSettings
 from streams.client import GroupMetadata, Output
-from streams.kafka_producer import Cause, KafkaProducer
+from streams.kafka.producer import Cause, KafkaProducer
 from streams.watchdog import Watchdog
 from tests.support.scripted_cluster import ScriptedCluster, violations
 

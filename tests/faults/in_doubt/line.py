@@ -7,8 +7,8 @@ from typing import Any
 
 from config.kafka import KafkaSettings
 from console.faults.proxy import Proxy
-from streams.kafka_client import KafkaClient
-from streams.kafka_producer import KafkaProducer
+from streams.kafka.client import KafkaClient
+from streams.kafka.producer import KafkaProducer
 from streams.stage import TopicPartition
 from tests.integration.streams.conftest import Cluster, join_at_start
 

@@ -11,12 +11,12 @@ import time
 
 import pytest
 
-from streams import kafka_wire as wire
 from streams.client import Output
-from streams.kafka_batches import batches_of
-from streams.kafka_client import KafkaClient
-from streams.kafka_hanging import Hanging
-from streams.kafka_producer import KafkaProducer
+from streams.kafka import wire
+from streams.kafka.batches import batches_of
+from streams.kafka.client import KafkaClient
+from streams.kafka.hanging import Hanging
+from streams.kafka.producer import KafkaProducer
 from tests.faults.in_doubt.line import IN_0, Line, end_of, epoch
 from tests.integration.streams.conftest import until
 

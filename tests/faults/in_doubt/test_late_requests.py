@@ -26,7 +26,7 @@ from console.faults.proxy import (
     offset_commit_error,
 )
 from schemas.errors import EpochLost
-from streams.kafka_client import KafkaClient
+from streams.kafka.client import KafkaClient
 from tests.faults.in_doubt.line import IN_0, REFUSED, Line, end_of, epoch, produce
 
 TRANSACTIONAL = {PRODUCE, ADD_PARTITIONS, ADD_OFFSETS, TXN_OFFSET_COMMIT}

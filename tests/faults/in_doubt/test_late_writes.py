@@ -11,7 +11,7 @@ import pytest
 
 from console.faults.proxy import PRODUCE, TXN_OFFSET_COMMIT, offset_commit_error, produce_error
 from schemas.errors import EpochLost, Unavailable
-from streams.kafka_client import KafkaClient
+from streams.kafka.client import KafkaClient
 from tests.faults.in_doubt.line import IN_0, REFUSED, Line, end_of, epoch, produce
 
 

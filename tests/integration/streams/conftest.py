@@ -14,7 +14,7 @@ from confluent_kafka import admin as _admin
 
 from config.kafka import KafkaSettings
 from schemas.errors import EpochLost, Unavailable
-from streams.kafka_client import KafkaClient
+from streams.kafka.client import KafkaClient
 from streams.stage import Message, TopicPartition
 
 admin: Any = _admin  # its type stubs leave out what its page names

@@ -16,8 +16,8 @@ from confluent_kafka import admin as _admin
 
 from console.cluster.kafka import KafkaServer
 from console.cluster.ports import HOST, free_ports
-from streams.kafka_sasl import authenticate
-from streams.kafka_tls import refusal, shake_hands, tls_context
+from streams.kafka.sasl import authenticate
+from streams.kafka.tls import refusal, shake_hands, tls_context
 from tests.support.certificates import Authority
 
 admin: Any = _admin  # its type stubs leave out what its page names

@@ -9,7 +9,7 @@ from confluent_kafka import TopicPartition as RawPartition
 
 from schemas.errors import Fenced
 from streams.client import OffsetGone
-from streams.kafka_client import KafkaClient
+from streams.kafka.client import KafkaClient
 from streams.stage import Message, TopicPartition
 from tests.integration.streams.conftest import Cluster, admin, join, join_at_start, transact, until
 

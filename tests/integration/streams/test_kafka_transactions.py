@@ -10,7 +10,7 @@ import pytest
 from config.kafka import KafkaSettings
 from schemas.errors import EpochLost, Fenced, NeedsPerson, StateInDoubt, Unavailable
 from streams.client import GroupMetadata
-from streams.kafka_client import KafkaClient
+from streams.kafka.client import KafkaClient
 from streams.murmur2 import partition_of
 from streams.stage import Message, TopicPartition
 from tests.integration.streams.conftest import Cluster, admin, join_at_start, transact, until
@@ -222,7 +222,7 @@ def test_an_epoch_that_takes_long_is_as_good_as_a_short_one(cluster: Cluster) ->
 
 
 def test_a_cluster_that_is_away_is_unavailable_not_an_exit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.kafka_admin.TOPICS_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("streams.kafka.admin.TOPICS_TIMEOUT_S", 0.2)
     with pytest.raises(Unavailable):
         KafkaClient(KafkaSettings("127.0.0.1:1"))
 

@@ -6,9 +6,9 @@ import pytest
 
 from config.kafka import KafkaSettings
 from schemas.errors import Unavailable
-from streams import kafka_producer
-from streams.kafka_client import KafkaClient
-from streams.name_taking import NameTaking
+from streams.kafka import producer as kafka_producer
+from streams.kafka.client import KafkaClient
+from streams.kafka.name_taking import NameTaking
 from streams.stage import TopicPartition
 from tests.integration.streams.conftest import Cluster, join_at_start, transact
 

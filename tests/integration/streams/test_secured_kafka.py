@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from console.cluster.ports import HOST
 from console.reading import Address, Reader
 from schemas.errors import NeedsPerson
-from streams.kafka_client import KafkaClient
+from streams.kafka.client import KafkaClient
 from streams.stage import Message, TopicPartition
 from tests.integration.streams.conftest import Cluster, join_at_start, transact
 from tests.integration.streams.secured_kafka import (

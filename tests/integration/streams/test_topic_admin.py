@@ -9,7 +9,7 @@ from confluent_kafka import TopicPartition as RawPartition
 from config.kafka import KafkaSettings
 from schemas.errors import NeedsPerson, Unavailable
 from schemas.topics import PLAN, RECEIVED, REJECTED, SOLD, Sizes, buyer_spec, catalogue, spec_of
-from streams.topic_admin import TopicAdmin
+from streams.kafka.topic_admin import TopicAdmin
 
 SMALL = Sizes(lead_partitions=2, buyer_partitions=3)
 SOME = tuple(
@@ -112,7 +112,7 @@ def test_more_copies_than_brokers_needs_a_person(admin: TopicAdmin) -> None:
 
 
 def test_a_broker_that_is_away_is_said_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.kafka_admin.TOPICS_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("streams.kafka.admin.TOPICS_TIMEOUT_S", 0.2)
     away = TopicAdmin(KafkaSettings(bootstrap="127.0.0.1:1"))
     with pytest.raises(Unavailable):
         away.counts()

@@ -16,8 +16,8 @@ import pytest
 
 from console.cluster.kafka import KafkaServer
 from schemas.errors import Unavailable
-from streams.kafka_admin import KafkaAdmin
-from streams.kafka_records import Names
+from streams.kafka.admin import KafkaAdmin
+from streams.kafka.records import Names
 from streams.stage import TopicPartition
 from tests.integration.streams.conftest import Cluster
 

@@ -17,7 +17,7 @@ from schemas.records import Credit
 from streams.app import LeadflowApp, build_app
 from streams.clock import Clock
 from streams.engine import Engine
-from streams.kafka_client import KafkaClient
+from streams.kafka.client import KafkaClient
 from streams.options import EngineOptions
 from streams.stage import Batch, Epoch, Stage
 

@@ -22,8 +22,8 @@ from schemas.records import Credit
 from streams.app import LeadflowApp, build_app
 from streams.clock import Clock
 from streams.engine import Engine
-from streams.memory_broker import MemoryBroker
-from streams.memory_client import MemoryClient
+from streams.memory.broker import MemoryBroker
+from streams.memory.client import MemoryClient
 from streams.stage import Batch, Epoch, Stage
 
 WAIT_S = 10.0

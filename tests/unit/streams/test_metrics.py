@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.reasons import Reason
 from streams import events
 from streams import metric_catalogue as m
-from streams.kafka_producer import Cause
+from streams.kafka.producer import Cause
 from streams.metric_catalogue import CATALOGUE, LABEL_VALUES, OUTCOMES, MetricSpec
 from streams.metrics import Metrics, Sample
 from streams.stage import TopicPartition

@@ -10,7 +10,7 @@ import pytest
 
 from streams.clock import Clock, ManualClock
 from streams.crash_file import CrashFile
-from streams.memory_log import PartitionLog, Transaction, TransactionStatus
+from streams.memory.log import PartitionLog, Transaction, TransactionStatus
 from streams.murmur2 import murmur2, partition_of
 from streams.options import EngineOptions
 from streams.stage import Batch, Message, TopicPartition

@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException
 from config.kafka import KafkaSettings
 from schemas.errors import Unavailable
 from schemas.topics import Sizes, spec_of
-from streams import topic_admin
-from streams.topic_admin import TopicAdmin
+from streams.kafka import topic_admin
+from streams.kafka.topic_admin import TopicAdmin
 
 
 class LateBroker:

@@ -20,8 +20,8 @@ from schemas.records import DeadLetter, LeadRejected, LeadScored, LeadUnique, Re
 from schemas.topics import PAUSES, PLAN, RECEIVED, REJECTED, SCORED, UNIQUE
 from streams.clock import ManualClock
 from streams.engine import Engine
-from streams.memory_broker import MemoryBroker
-from streams.memory_client import MemoryClient
+from streams.memory.broker import MemoryBroker
+from streams.memory.client import MemoryClient
 from streams.restore import StepRestorer
 from tests.unit.agents.intake import CODEC, NOW, SLIPS, open_unique, plan, plan_message, received
 

@@ -29,8 +29,8 @@ from schemas.slip import Slips
 from schemas.topics import BUYER_STATUS, CLOSED, OFFERS, PAUSES, PLAN, RECEIVED, REJECTED, Sizes, buyer_topic, catalogue
 from streams.clock import ManualClock
 from streams.engine import Engine
-from streams.memory_broker import MemoryBroker
-from streams.memory_client import MemoryClient
+from streams.memory.broker import MemoryBroker
+from streams.memory.client import MemoryClient
 from streams.options import EngineOptions
 from streams.restore import StepRestorer
 from streams.stage import Message

@@ -1,0 +1,1 @@
+"""Tests of `streams`: plain values, no outside parts."""
