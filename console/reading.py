@@ -89,6 +89,14 @@ class Bounds(NamedTuple):
     end: int
 
 
+class Member(NamedTuple):
+    """A process in a consumer group: its slot (the end of its name there), its host, how many partitions it has."""
+
+    name: str
+    host: str
+    partitions: int
+
+
 class Reader:
     """Reads the topics at one address; topic names are without prefix, as everywhere.
 
@@ -179,6 +187,28 @@ class Reader:
 
         answer = self._ask(f"read the offsets of group {group}", ask)
         return {self._own(found): found.offset if found.offset >= 0 else None for found in answer.topic_partitions}
+
+    def members(self, group: str) -> list[Member]:
+        """Return who is in a group now, by name; a group that does not exist has nobody."""
+
+        def ask() -> list[Member]:
+            asked = self._admin.describe_consumer_groups([group], request_timeout=SILENCE_S)
+            try:
+                found = asked[group].result(SILENCE_S).members
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                    return []
+                raise
+            return [
+                Member(
+                    (each.group_instance_id or each.member_id).removeprefix(f"{group}-"),
+                    each.host.lstrip("/"),
+                    len(each.assignment.topic_partitions) if each.assignment else 0,
+                )
+                for each in found
+            ]
+
+        return sorted(self._ask(f"describe the group {group}", ask))
 
     def scan(self, *topics: str) -> Iterator[Message]:
         """Yield every committed record of these topics, each partition in its order."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from rich.console import Console
 from rich.table import Table
 
 from config.intake import pause_reason
@@ -39,13 +40,16 @@ EXIT_NOT_WELL = 1
 def command(data: Path) -> int:
     """Show what runs, what is ready and why not, the plan in force, what is paused, and how many records wait.
 
-    Exits with 1 when something that should run does not, or a worker is not ready.
+    Where `leadflow up` runs nothing in the folder and LEADFLOW_KAFKA names a Kafka, the workers are those of its
+    consumer group. Exits with 1 when something that should run does not, or a worker is not ready.
     """
-    state = read_state(data)
+    state, console = read_state(data), screen()
     if state is None or not state.parts:
+        way = Reach(load_settings({**os.environ, "LEADFLOW_DATA": str(data)}))
+        if way.settings.kafka:
+            return _elsewhere(console, way)
         click.echo(f"nothing runs in {data}; `leadflow up` starts it")
         return EXIT_NOT_WELL
-    console = screen()
     supervised = state.is_supervised()
     ready = {name: ask_readiness(port) for name, port in state.ports.items()}
     console.print(
@@ -60,9 +64,25 @@ def command(data: Path) -> int:
     if reason := pause_reason(data):
         console.print(f"\n[bold]Intake is paused[/bold]: {reason}")
     console.print()
-    for line in _plan_and_pauses(data):
+    for line in _plan_and_pauses(Reach(load_settings({**os.environ, "LEADFLOW_DATA": str(data)}))):
         console.print(line)
     return 0 if supervised and _is_well(state, ready) else EXIT_NOT_WELL
+
+
+def _elsewhere(console: Console, way: Reach) -> int:
+    """Show workers that nobody here has started, as their group knows them."""
+    console.print(f"Kafka {way.settings.kafka}   prefix {way.settings.prefix or '(none)'}\n")
+    if members := way.reader.members(way.group):
+        shown = table("worker", "host", "partitions", right=(2,))
+        for member in members:
+            shown.add_row(member.name, member.host, str(member.partitions))
+        console.print(shown)
+        console.print("each one's web port says at /health/ready whether it is ready, and why not\n")
+    else:
+        console.print(f"[bold]no worker is in the group {way.group}[/bold]\n")
+    for line in _plan_and_pauses(way):
+        console.print(line)
+    return 0 if members else EXIT_NOT_WELL
 
 
 def _is_well(state: ClusterState, ready: dict[str, Readiness]) -> bool:
@@ -103,10 +123,9 @@ def _reasons(part: PartState, answer: Readiness | None) -> Iterator[str]:
         yield from answer.reasons or ("it gives no reason",)
 
 
-def _plan_and_pauses(data: Path) -> Iterator[str]:
+def _plan_and_pauses(way: Reach) -> Iterator[str]:
     """Read the plan's version, all pauses and what waits from the topics; say so when they cannot be read."""
     try:
-        way = Reach(load_settings({**os.environ, "LEADFLOW_DATA": str(data)}))
         plan = way.newest_plan()
         yield (
             f"plan version {plan.version}, applied {utc(plan.applied_at)}"

@@ -5,6 +5,7 @@ Prometheus is no package of ours: without it the queries are skipped and say so.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -88,6 +89,24 @@ def test_a_worker_exports_the_catalogue_and_nothing_else(worker: OneWorker) -> N
             assert set(sample.labels) - {"le"} == set(spec.labels), sample.name
             for label, value in sample.labels.items():
                 assert value in LABEL_VALUES.get(label, {value}), sample
+
+
+def test_status_knows_workers_that_nobody_here_has_started(worker: OneWorker) -> None:
+    said = worker.command("status")
+    partitions = 2 * len(source_topics())
+    assert re.search(rf"^w1 +127\.0\.0\.1 +{partitions} *$", said, re.MULTILINE), said
+    assert "plan version 1" in said
+    assert "nothing waits" in said
+    gone = subprocess.run(
+        [sys.executable, "-m", "console", "status"],
+        env=worker.environ | {"LEADFLOW_GROUP": "nobody"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert gone.returncode == 1
+    assert f"no worker is in the group {worker.prefix}nobody" in gone.stdout
 
 
 def test_what_it_counts_adds_up(worker: OneWorker) -> None:

@@ -65,7 +65,7 @@ def make_state(**changes: object) -> ClusterState:
 @pytest.fixture
 def no_topics(monkeypatch: pytest.MonkeyPatch) -> None:
     """No broker to ask for the plan: that part is tested on a real one."""
-    monkeypatch.setattr(status, "_plan_and_pauses", lambda data: iter(()))
+    monkeypatch.setattr(status, "_plan_and_pauses", lambda way: iter(()))
 
 
 def run(data: Path) -> tuple[int, str]:
