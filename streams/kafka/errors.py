@@ -36,6 +36,9 @@ OFFSET_OUTSIDE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT
 CHAIN_MAX = 8
 PROVIDER_FAILS = "acquire SASL OAUTHBEARER token"
 """What librdkafka says, under the code of refused credentials, of a provider that does not answer now."""
+LOG_IN_BROKE = "handshake failed: Local: "
+"""What it says, under the same code, of a connection that breaks or is silent before the broker's first SASL answer:
+what goes wrong on our side of the line is called local, and nobody has refused us."""
 
 TWIN = "another process runs under the same name; give each worker its own --name"
 NO_TWIN = "the transaction timed out, or a request of ours came late"
@@ -60,7 +63,7 @@ def as_consumer_error(error: KafkaError) -> LeadflowError | None:
         return Fenced(f"{TWIN} (it has our place in the group: {error.name()})")
     if is_fatal(error):
         return StateInDoubt(f"the consumer cannot go on: {error.str()}")
-    if PROVIDER_FAILS in error.str():
+    if any(words in error.str() for words in (PROVIDER_FAILS, LOG_IN_BROKE)):
         return None  # it asks again; a provider that refuses us is heard by the producer, which asks for itself
     if error.code() in NOT_ALLOWED:
         return NeedsPerson(f"Kafka refuses this worker: {error.str()}; check credentials and permissions")

@@ -13,12 +13,13 @@ from schemas.errors import NeedsPerson
 from streams.kafka.errors import as_consumer_error
 from streams.kafka.login import raise_if_refused
 from tests.support.kafka_layouts import API_VERSIONS, SASL_AUTHENTICATE, SASL_HANDSHAKE
-from tests.support.scripted_broker import closes, says
+from tests.support.scripted_broker import Asked, Peer, Reply, closes, keeps_silent, resets, says
 from tests.support.scripted_cluster import ScriptedCluster
 from tests.support.token_provider import serving
 
 LIMIT_S = 10.0
 NOBODY = ("127.0.0.1", 1)
+UNSUPPORTED_VERSION = 35
 REFUSED = says(58, "who are you?", b"", 0)
 SECURITY = {
     "security.protocol": "SASL_PLAINTEXT",
@@ -61,3 +62,36 @@ def test_a_provider_of_tokens_that_fails_is_waited_for_by_the_consumer() -> None
             assert time.monotonic() < until, "librdkafka says nothing of its provider"
             client.poll(0.05)
     assert [as_consumer_error(error) for error in heard] == [None] * len(heard)
+
+
+def oldest_versions(peer: Peer, asked: Asked) -> None:
+    """Answer librdkafka, which begins with a version of this question that no script speaks."""
+    says(UNSUPPORTED_VERSION if asked.version else 0, [(API_VERSIONS, 0, 0), (SASL_HANDSHAKE, 0, 1)])(peer, asked)
+
+
+def heard_of_log_ins(key: int, reply: Reply) -> list[KafkaError]:
+    """Return what librdkafka tells of log-ins whose request of this kind is answered so."""
+    heard: list[KafkaError] = []
+    with ScriptedCluster() as cluster:
+        cluster.always(API_VERSIONS, oldest_versions)
+        cluster.always(key, reply)
+        own: dict[str, Any] = {"bootstrap.servers": cluster.bootstrap, "error_cb": heard.append, "log_level": 0}
+        client = AdminClient(own | {"socket.timeout.ms": 200} | SECURITY)
+        until = time.monotonic() + LIMIT_S
+        while not any(error.code() == KafkaError._AUTHENTICATION for error in heard):
+            assert time.monotonic() < until, f"librdkafka says nothing of its log-in: {heard}"
+            client.poll(0.05)
+    return heard
+
+
+@pytest.mark.parametrize("how", [closes, resets, keeps_silent])
+def test_a_line_that_breaks_in_a_log_in_is_waited_for_by_the_consumer(how: Reply) -> None:
+    """Librdkafka says it under the code of refused credentials: a worker would end with 78, and stay away."""
+    assert {as_consumer_error(error) for error in heard_of_log_ins(SASL_HANDSHAKE, how)} == {None}
+
+
+def test_a_log_in_that_is_refused_ends_the_worker() -> None:
+    heard = heard_of_log_ins(SASL_HANDSHAKE, says(33, ["GSSAPI"]))
+    meanings = [as_consumer_error(error) for error in heard if error.code() == KafkaError._AUTHENTICATION]
+    assert meanings
+    assert all(isinstance(meaning, NeedsPerson) for meaning in meanings)
