@@ -13,6 +13,7 @@ import textwrap
 
 import click
 
+from console.harmless import harmless
 from schemas.errors import LeadflowError
 
 COMMANDS: dict[str, str] = {
@@ -120,7 +121,7 @@ def _is_wrong_value(error: click.UsageError) -> bool:
 
 def _say(message: str) -> None:
     """Print an error on standard error, in the lines that it has; a terminal gets none that breaks within a word."""
-    lines = f"leadflow: {message}".split("\n")
+    lines = harmless(f"leadflow: {message}").split("\n")
     if sys.stderr.isatty():
         width = min(WIDTH_MAX, os.get_terminal_size(sys.stderr.fileno()).columns or WIDTH_MAX)
         lines = [part for line in lines for part in wrapped(line, width)]

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,10 +21,12 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from config.plan.money import amount_text
+from console.harmless import harmless
 
 WIDTH = 80
 NAMED_MAX = 20
@@ -34,9 +36,17 @@ LINE_EVERY_S = 60.0
 """Between two lines about progress where no terminal is."""
 
 
+class _Screen(Console):
+    """Shows text as it is: brackets are no markup, and what came from outside cannot steer the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
+
+
 def screen(*, error: bool = False) -> Console:
-    """Return the console of a command: at most 80 columns, no colours of its own for numbers and names."""
-    console = Console(stderr=error, highlight=False, soft_wrap=False)
+    """Return the console of a command: at most 80 columns, no colours or markup of its own for what is said."""
+    console = _Screen(stderr=error, highlight=False, markup=False, soft_wrap=False)
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     return console
 

@@ -84,10 +84,8 @@ class _Steps:
 def _run(console: Console, folder: Path, count: int, seed: int, *, keep: bool) -> bool:
     steps = _Steps(console)
     environ = pretended(os.environ)
-    console.print(
-        f"[bold]leadflow demo[/bold]: {count:,} leads for the buyers of {plan_path().name}\n"
-        f"For leadflow it is {START:%A, %-d %B %Y, %H:%M} UTC, whatever the hour is here."
-    )
+    console.print(Text.assemble(("leadflow demo", "bold"), f": {count:,} leads for the buyers of {plan_path().name}"))
+    console.print(f"For leadflow it is {START:%A, %-d %B %Y, %H:%M} UTC, whatever the hour is here.")
     file, made = write_leads(folder, count, seed)
     steps.done(f"{count:,} leads made up in a CSV file (seed {seed})")
     with cast(folder, environ, steps.note, steps.done, fetching_kafka) as (cluster, way):

@@ -142,7 +142,7 @@ def _state(path: Path) -> tuple[int, int]:
 
 def show_mapping(console: Console, source: File) -> None:
     """Print how the file is written, what each column is taken for, and the first rows, persons masked."""
-    console.print(f"[bold]{source.path}[/bold]: {source.form}")
+    console.print(Text.assemble((str(source.path), "bold"), f": {source.form}"))
     rows = list(islice((row for row in source.rows() if isinstance(row, Row)), SHOWN_ROWS))
     mapped = table("column", "field", *(f"row {number}" for number in range(1, len(rows) + 1)))
     for column in mapped.columns:
@@ -162,9 +162,13 @@ def show_mapping(console: Console, source: File) -> None:
 def show_verdict(console: Console, verdict: FileVerdict, plan: CompiledPlan, campaign: str) -> None:
     """Print what the campaign says to the file."""
     console.print(
-        f"\n[bold]{campaign}[/bold] (plan {plan.version}) on {count(verdict.rows, 'row')}: "
-        f"{verdict.valid:,} pass, {verdict.invalid:,} are refused, {verdict.repeats:,} repeat an earlier row, "
-        f"{verdict.unreadable:,} cannot be read"
+        Text.assemble(
+            "\n",
+            (campaign, "bold"),
+            f" (plan {plan.version}) on {count(verdict.rows, 'row')}: "
+            f"{verdict.valid:,} pass, {verdict.invalid:,} are refused, {verdict.repeats:,} repeat an earlier row, "
+            f"{verdict.unreadable:,} cannot be read",
+        )
     )
     if verdict.faults:
         faults = table("field", "fault", "leads", right=[2])

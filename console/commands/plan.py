@@ -135,7 +135,7 @@ def show_step(console: Console, step: Step) -> None:
         if step.before
         else "nothing, as it is the first"
     )
-    console.print(f"[bold]compared with {since}[/bold]")
+    console.print(f"compared with {since}", style="bold")
     if step.is_same:
         item(console, Text("nothing changes"))
     for change in step.diff.changes:

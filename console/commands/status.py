@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from config.intake import pause_reason
 from config.settings import load_settings
@@ -56,13 +57,15 @@ def command(data: Path) -> int:
         f"data {data.resolve()}\nKafka {state.kafka}   Valkey {state.redis}   prefix {state.prefix or '(none)'}\n"
     )
     if not supervised:
-        console.print("[bold]Nobody looks after these parts[/bold]: `leadflow up` was killed. Start it again.\n")
+        console.print(
+            Text.assemble(("Nobody looks after these parts", "bold"), ": `leadflow up` was killed. Start it again.\n")
+        )
     console.print(_parts(state, ready))
     for name, part in state.parts.items():
         for why in _reasons(part, ready.get(name)):
             console.print(f"  {name}: {why}")
     if reason := pause_reason(data):
-        console.print(f"\n[bold]Intake is paused[/bold]: {reason}")
+        console.print(Text.assemble("\n", ("Intake is paused", "bold"), f": {reason}"))
     console.print()
     for line in _plan_and_pauses(Reach(load_settings({**os.environ, "LEADFLOW_DATA": str(data)}))):
         console.print(line)

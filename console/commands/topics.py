@@ -70,9 +70,10 @@ def list_() -> None:
     for spec in catalogue():
         names = ", ".join(record.__name__ for record in spec.records)
         person = " Carries a person." if spec.personal else ""
-        console.print(f"\n[bold]{spec.name}[/bold] ({names})")
+        console.print(Text.assemble("\n", (spec.name, "bold"), f" ({names})"))
         hanging(console, "  ", Text(f"{spec.doc}{person}"))
-    console.print("\n[bold]buyers.<buyer_id>.leads[/bold] (BuyerLead)\n  Made for each buyer when a plan is applied.")
+    console.print(Text.assemble("\n", ("buyers.<buyer_id>.leads", "bold"), " (BuyerLead)"))
+    console.print("  Made for each buyer when a plan is applied.")
 
 
 def _kept(spec: TopicSpec, settings: Settings) -> str:
