@@ -15,6 +15,8 @@ from schemas.topics import OFFERS, PAUSES
 
 KINDS = ("buyer", "contract", "supplier", "campaign")
 UNTIL_RESUMED = -1
+LONGEST_MS = 10 * 365 * 86_400_000
+"""The longest pause with an end: ten years."""
 
 
 def ids_of(plan: Plan, kind: str) -> dict[str, str]:
@@ -33,13 +35,29 @@ def outgoing(way: Reach, kind: str, name: str, *, paused: bool, until: int) -> O
     if name not in known:
         raise click.BadParameter(f"the plan has no {kind} {name!r}{near(name, sorted(known))}", param_hint="ID")
     at = way.clock.now_ms()
-    if until != UNTIL_RESUMED and until <= at:
-        raise click.BadParameter("that time is over", param_hint="--until")
+    check_until(until, at)
     if kind in ("supplier", "campaign"):
         return Outgoing(PAUSES, f"{kind}/{name}", way.codec.encode(Pause(kind, name, paused, until, at)))
     contract = name if kind == "contract" else ""
     command = BuyerCommand(known[name], contract, "pause" if paused else "resume", until, at)
     return Outgoing(OFFERS, known[name], way.codec.encode(command))
+
+
+def check_until(until: int, now_ms: int) -> None:
+    """Raise a usage error for an end that is over, or so far away that it is none."""
+    if until != UNTIL_RESUMED and until <= now_ms:
+        raise click.BadParameter("that time is over", param_hint="--until")
+    if until > now_ms + LONGEST_MS:
+        raise click.BadParameter(
+            "that is more than ten years away; leave --until out to pause until resumed", param_hint="--until"
+        )
+
+
+def pauses(way: Reach) -> list[Pause]:
+    """Return the pauses of suppliers and campaigns that are in force, by kind and id."""
+    now_ms = way.clock.now_ms()
+    records = [record for record in way.latest(PAUSES) if isinstance(record, Pause)]
+    return [pause for pause in records if pause.paused and not 0 <= pause.until <= now_ms]
 
 
 def write(way: Reach, record: Outgoing) -> None:
@@ -64,11 +82,11 @@ class UntilTime(click.ParamType):
             return ("in", int(text[:-1]) * units[text[-1]])
         try:
             at = datetime.fromisoformat(text)
-        except ValueError:
+            if at.tzinfo is None:
+                self.fail(f"{text!r} has no time zone; write {at.isoformat()}Z for UTC", param, ctx)
+            return ("at", round(at.astimezone(UTC).timestamp() * 1000))
+        except (ValueError, OverflowError):
             self.fail(f"{text!r} is no time such as 2026-06-03T08:00:00-07:00, nor a span such as 2h", param, ctx)
-        if at.tzinfo is None:
-            self.fail(f"{text!r} has no time zone; write {text}Z for UTC", param, ctx)
-        return ("at", round(at.astimezone(UTC).timestamp() * 1000))
 
 
 def until_ms(given: tuple[str, int] | None, now_ms: int) -> int:

@@ -15,7 +15,7 @@ from console.reading import Address, Reader
 from console.topics import create_topics, sizes, topic_admin
 from schemas.codec import Codec
 from schemas.errors import LeadflowError
-from schemas.records import PlanVersion
+from schemas.records import PlanVersion, Record
 from schemas.registry import open_codec
 from schemas.topics import PLAN, Sizes
 from streams.clock import Clock
@@ -81,6 +81,13 @@ class Reach:
         """Return the version in force, None when none was applied."""
         newest = [self.codec.decode(message.value) for message in self.reader.last(PLAN, 1) if message.value]
         return next((record for record in newest if isinstance(record, PlanVersion)), None)
+
+    def latest(self, topic: str) -> list[Record]:
+        """Return the last record of each key of a compacted topic, in the keys' order; a tombstone removes its key."""
+        newest: dict[bytes, Record | None] = {}
+        for message in self.reader.scan(topic):
+            newest[message.key or b""] = self.codec.decode(message.value) if message.value else None
+        return [record for _, record in sorted(newest.items()) if record is not None]
 
     def plan(self) -> CompiledPlan:
         """Return the plan in force, compiled. Raises NoPlan."""

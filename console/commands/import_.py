@@ -19,14 +19,18 @@ from console.importing.reading import FileProblem, Format, Row, Unreadable, dete
 from console.importing.sending import Rejects, Tally, send
 from console.importing.verdict import FileVerdict, admit, judge
 from console.masking import mask
+from console.pausing import pauses
 from console.producing import NotTaken, Sender
 from console.reach import Reach, reach
-from console.screen import agree, count, progress, screen, table
+from console.screen import NAMED_MAX, agree, count, progress, screen, table
+from schemas.records import Pause
 
 #: Rows shown before the question.
 SHOWN_ROWS = 5
 #: Columns of the screen for names, and for each row's values: 80 in all.
 NAME_COLUMN, VALUE_COLUMN = 19, 8
+#: Characters of a column's name that are shown in a list: a line that holds no names is long.
+NAME_CHARS_MAX = 60
 #: Kinds of fault shown; the rest are counted.
 SHOWN_FAULTS = 12
 
@@ -89,20 +93,24 @@ def command(
     way.settings.need("hash_key")
     origin = Origin(campaign, supplier, test, way.settings.hash_key_bytes)
     plan = way.plan()
-    validator = admit(plan, origin)
+    admission = admit(plan, origin)
     source = _open(file, plan, campaign, asked, _sign(delimiter), encoding)
+    refused = Rejects(rejects or file.with_name(file.name + ".rejects.csv"), file)
     show_mapping(console, source)
     with progress(console) as bar:
         task = bar.add_task("checking", total=None)
-        verdict = judge(source.rows(), source.columns, origin, validator, lambda: bar.advance(task))
+        verdict = judge(source.rows(), source.columns, origin, admission, lambda: bar.advance(task))
         bar.update(task, total=verdict.rows)
     show_verdict(console, verdict, plan, campaign)
+    show_pauses(console, pauses(way), origin)
     if only_check:
         return
     if verdict.rows == verdict.unreadable:
         raise FileProblem(f"{file} has no row that can be sent")
     agree(_question(verdict, supplier, campaign), yes=yes)
-    with Rejects(rejects or file.with_name(file.name + ".rejects.csv")) as refused:
+    with refused:
+        if verdict.unreadable:
+            refused.begin()  # that it cannot be written is said before anything is sent
         _send(console, way, source, origin, verdict.rows, refused)
 
 
@@ -128,9 +136,10 @@ def _open(
     required = [rule.name for rule in plan.campaigns[campaign].fields if rule.required]
     without = [name for name in required if columns.column_of(name) is None]
     if not columns.fields or len(without) == len(required) > 0:
+        alone = " or, if another sign stands between its columns, that with --delimiter" * (len(columns.columns) == 1)
         raise MappingProblem(
-            f"no column of {path} is known as a field of {campaign}; say which with --map COLUMN=FIELD. "
-            f"Columns: {', '.join(columns.columns)}. Fields: {', '.join(fields)}"
+            f"no column of {path} is known as a field of {campaign}; say which with --map COLUMN=FIELD{alone}. "
+            f"Columns: {_some(columns.columns)}. Fields: {_some(fields)}"
         )
     return File(path, form, columns, _state(path))
 
@@ -156,7 +165,13 @@ def show_mapping(console: Console, source: File) -> None:
         mapped.add_row(*map(Text, (source.columns.columns[index], field, *values)))
     console.print(mapped)
     if source.columns.unused:
-        console.print(f"not used: {', '.join(source.columns.unused)}", style="dim")
+        console.print(f"not used: {_some(source.columns.unused)}", style="dim")
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return names in their order, as many as one can read."""
+    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return ", ".join(name[:NAME_CHARS_MAX] for name in names[:NAMED_MAX]) + more
 
 
 def show_verdict(console: Console, verdict: FileVerdict, plan: CompiledPlan, campaign: str) -> None:
@@ -166,10 +181,15 @@ def show_verdict(console: Console, verdict: FileVerdict, plan: CompiledPlan, cam
             "\n",
             (campaign, "bold"),
             f" (plan {plan.version}) on {count(verdict.rows, 'row')}: "
-            f"{verdict.valid:,} pass, {verdict.invalid:,} are refused, {verdict.repeats:,} repeat an earlier row, "
-            f"{verdict.unreadable:,} cannot be read",
+            f"{verdict.valid:,} pass, {verdict.invalid:,} refused, "
+            f"{count(verdict.repeats, 'repeat')} of an earlier row, {verdict.unreadable:,} unreadable",
         )
     )
+    if verdict.duplicates:
+        console.print(
+            f"{count(verdict.duplicates, 'row')} of those that pass: the person of an earlier row; "
+            "of two such leads one is rejected as DUPLICATE"
+        )
     if verdict.faults:
         faults = table("field", "fault", "leads", right=[2])
         for (field, detail), number in verdict.faults.most_common(SHOWN_FAULTS):
@@ -183,6 +203,19 @@ def show_verdict(console: Console, verdict: FileVerdict, plan: CompiledPlan, cam
         )
     for note, number in verdict.notes.most_common(SHOWN_FAULTS):
         console.print(f"mended in {count(number, 'lead')}: {note}", style="dim")
+
+
+def show_pauses(console: Console, found: Sequence[Pause], origin: Origin) -> None:
+    """Say what keeps the campaign from taking these leads now."""
+    own = {("campaign", origin.campaign_id), ("supplier", origin.supplier_id)}
+    for pause in found:
+        if (pause.kind, pause.id) in own:
+            console.print(
+                Text.assemble(
+                    (f"{pause.kind} {pause.id} is paused", "bold"),
+                    f": what is sent now is rejected; `leadflow resume {pause.kind} {pause.id}` ends that",
+                )
+            )
 
 
 def _send(console: Console, way: Reach, source: File, origin: Origin, rows: int, rejects: Rejects) -> None:

@@ -18,13 +18,14 @@ from console.cluster.processes import is_running
 from console.cluster.state import ClusterState, PartState, read_state
 from console.cluster.worker_process import Readiness, ask_readiness
 from console.commands.up import DEFAULT_DATA
+from console.pausing import pauses
 from console.reach import Reach
 from console.screen import age, count, screen, table, utc
 from console.work_left import Waiting, waiting
 from schemas.errors import LeadflowError
 from schemas.reasons import PAUSED
-from schemas.records import BuyerStatus, Pause, Record
-from schemas.topics import BUYER_STATUS, PAUSES
+from schemas.records import BuyerStatus
+from schemas.topics import BUYER_STATUS
 
 EXIT_NOT_WELL = 1
 
@@ -151,24 +152,14 @@ def waiting_in_words(now: Waiting) -> str:
 
 
 def _pauses(way: Reach) -> Iterator[str]:
-    now_ms = way.clock.now_ms()
-    for record in _latest(way, PAUSES):
-        if isinstance(record, Pause) and record.paused and not 0 <= record.until <= now_ms:
-            yield f"paused: {record.kind} {record.id}{_until(record.until)}"
-    for record in _latest(way, BUYER_STATUS):
+    for pause in pauses(way):
+        yield f"paused: {pause.kind} {pause.id}{_until(pause.until)}"
+    for record in way.latest(BUYER_STATUS):
         if isinstance(record, BuyerStatus) and not record.open and record.reason in PAUSED:
             yield (
                 f"paused: contract {record.contract_id} of buyer {record.buyer_id}: {record.reason}"
                 f"{_until(record.closed_until)}"
             )
-
-
-def _latest(way: Reach, topic: str) -> list[Record]:
-    """Return the last record of each key of a compacted topic, in the keys' order; a tombstone removes its key."""
-    newest: dict[bytes, Record | None] = {}
-    for message in way.reader.scan(topic):
-        newest[message.key or b""] = way.codec.decode(message.value) if message.value else None
-    return [record for _, record in sorted(newest.items()) if record is not None]
 
 
 def _until(until_ms: int) -> str:

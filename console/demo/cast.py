@@ -118,7 +118,7 @@ def import_leads(
     origin = Origin(CAMPAIGN, SUPPLIER, test=False, key=way.settings.hash_key_bytes)
     sender, tally, kill = Sender(way.address), Tally(), Kill(0, 0)
     begun = time.monotonic()
-    with Rejects(file.with_suffix(".rejects.csv")) as rejects:
+    with Rejects(file.with_suffix(".rejects.csv"), file) as rejects:
         rows = read_rows(file, form, len(header))
         for _ in send(rows, columns, origin, way.codec, sender, rejects, way.clock.now_ms, tally):
             on_lead()

@@ -74,7 +74,7 @@ def detect(path: Path, encoding: str | None = None, delimiter: str | None = None
     """Find how the file is written; what is given is taken as given.
 
     Raises:
-        FileProblem: the file is missing, empty, no text, or not in the encoding that was given.
+        FileProblem: the file is missing, empty, a pipe, no text, or not in the encoding that was given.
     """
     sample = _sample(path)
     encoding = _known(encoding) if encoding else detect_encoding(sample)
@@ -83,11 +83,16 @@ def detect(path: Path, encoding: str | None = None, delimiter: str | None = None
     except UnicodeError:
         raise FileProblem(f"{path} is not written in {encoding}; leave --encoding out to have it found") from None
     if "\x00" in text:
-        raise FileProblem(f"{path} is not a text file; save the sheet as CSV and import that")
+        raise FileProblem(
+            f"{path} holds zero bytes, so it is not a text file: save the sheet as CSV and import that;"
+            " if it is UTF-16 without a mark, say --encoding utf-16-le"
+        )
     return Format(encoding, delimiter or detect_delimiter(text))
 
 
 def _sample(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise FileProblem(f"{path} is a pipe or a device; a file is read twice: save it as a file and import that")
     try:
         with path.open("rb") as file:
             sample = file.read(SAMPLE_BYTES)
@@ -100,8 +105,9 @@ def _sample(path: Path) -> bytes:
 
 def _known(encoding: str) -> str:
     try:
+        "".encode(encoding)  # unlike a look-up it refuses codecs that make no text, such as base64
         return codecs.lookup(encoding).name
-    except LookupError:
+    except (LookupError, UnicodeError):
         raise FileProblem(f"unknown encoding {encoding!r}; common ones: utf-8, cp1252, latin-1, utf-16") from None
 
 

@@ -34,15 +34,24 @@ class Tally:
 
 
 class Rejects:
-    """The rejects file: `line,reason` for each row that could not be read, never the row itself. Made when needed."""
+    """The rejects file: `line,reason` for each row that could not be read, never the row itself. Made when needed.
 
-    def __init__(self, path: Path) -> None:
+    `source` is the file of the leads. Raises FileProblem when both are the same file.
+    """
+
+    def __init__(self, path: Path, source: Path) -> None:
+        if path.exists() and path.samefile(source):
+            raise FileProblem(f"--rejects: {path} is the file of the leads itself; name another place")
         self.path = path
         self._stack = ExitStack()
         self._write: Callable[[Iterable[object]], object] | None = None
 
     def add(self, line: int, reason: str) -> None:
         """Note one row. Raises FileProblem when the file cannot be written."""
+        self.begin()((line, reason))
+
+    def begin(self) -> Callable[[Iterable[object]], object]:
+        """Make the file unless it is there, and return what writes a row of it. Raises FileProblem."""
         if self._write is None:
             try:
                 file = self._stack.enter_context(self.path.open("w", encoding="utf-8", newline=""))
@@ -51,7 +60,7 @@ class Rejects:
                 raise FileProblem(what) from None
             self._write = csv.writer(file).writerow
             self._write(("line", "reason"))
-        self._write((line, reason))
+        return self._write
 
     def __enter__(self) -> Self:
         return self

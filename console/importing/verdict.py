@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from agents.dedup.keys import Family, families
 from agents.dedup.validate import Validator
 from config.plan.compiled import CompiledPlan
 from console.importing.mapping import ColumnMap, MappingProblem, Origin, RowProblem, lead_of
@@ -17,8 +18,9 @@ class FileVerdict:
     """Counts over a file. `rows` = `unreadable` + `repeats` + `valid` + `invalid`.
 
     `faults` counts by field and words; one lead may have several. `notes` counts values that were mended.
-    `repeats`: rows with the identity of an earlier row of this file. `unread` counts why rows cannot be read, and
-    `unread_line` is the line of the first one of each reason.
+    `repeats`: rows with the identity of an earlier row of this file. `duplicates`, of the valid ones: rows of the same
+    person as an earlier row, as the campaign tells persons; of two such leads the one that is worked on first is sold.
+    `unread` counts why rows cannot be read, and `unread_line` is the line of the first one of each reason.
     """
 
     rows: int = 0
@@ -26,14 +28,23 @@ class FileVerdict:
     valid: int = 0
     invalid: int = 0
     repeats: int = 0
+    duplicates: int = 0
     faults: Counter[tuple[str, str]] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
     unread_line: dict[str, int] = field(default_factory=dict)
 
 
-def admit(plan: CompiledPlan, origin: Origin) -> Validator:
-    """Return the campaign's validator. Raises MappingProblem when the supplier may not send into the campaign."""
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a campaign looks at: its fields, and by which of them it knows a person again."""
+
+    validator: Validator
+    families: tuple[Family, ...]
+
+
+def admit(plan: CompiledPlan, origin: Origin) -> Admission:
+    """Return what the campaign looks at. Raises MappingProblem when the supplier may not send into the campaign."""
     if origin.campaign_id not in plan.campaigns:
         there = ", ".join(sorted(plan.campaigns))
         raise MappingProblem(f"--campaign: plan {plan.version} has no campaign {origin.campaign_id!r}; it has: {there}")
@@ -46,19 +57,21 @@ def admit(plan: CompiledPlan, origin: Origin) -> Validator:
         raise MappingProblem(
             f"--supplier: {origin.supplier_id} may not send into {origin.campaign_id}; these may: {', '.join(may)}"
         )
-    return Validator(plan.campaigns[origin.campaign_id].fields)
+    campaign = plan.campaigns[origin.campaign_id]
+    return Admission(Validator(campaign.fields), families(campaign.id, campaign.dedupe))
 
 
 def judge(
     rows: Iterable[Row | Unreadable],
     columns: ColumnMap,
     origin: Origin,
-    validator: Validator,
+    admission: Admission,
     on_row: Callable[[], object] = lambda: None,
 ) -> FileVerdict:
     """Check every row; `on_row` is called once for each, for progress."""
     verdict = FileVerdict()
     seen: set[int] = set()
+    persons: set[int] = set()
     for row in rows:
         verdict.rows += 1
         on_row()
@@ -76,9 +89,24 @@ def judge(
             verdict.repeats += 1
             continue
         seen.add(identity)
-        checked = validator.check(lead)
-        verdict.valid += not checked.faults
+        checked = admission.validator.check(lead)
+        if not checked.faults:
+            verdict.valid += 1
+            verdict.duplicates += _is_known(persons, admission.families, checked.values)
         verdict.invalid += bool(checked.faults)
         verdict.faults.update((fault.field, fault.detail) for fault in checked.faults)
         verdict.notes.update(checked.notes)
     return verdict
+
+
+def _is_known(persons: set[int], kinds: Iterable[Family], values: Mapping[str, str]) -> bool:
+    """Say whether one of the lead's keys was met before; if none was, its keys are known from now on."""
+    keys = {
+        hash((kind.name, *(values[name] for name in kind.fields)))  # 8 bytes a key instead of a person
+        for kind in kinds
+        if all(values.get(name) for name in kind.fields)
+    }
+    if not keys.isdisjoint(persons):
+        return True
+    persons |= keys
+    return False

@@ -94,7 +94,7 @@ def test_import_shows_the_mapping_masked_and_the_verdict_and_sends_nothing_when_
     before = sum(live.way.reader.ends(live.way.reader.partitions("leads.received")).values())
     done = ok("import", str(live.file), "--campaign", "solar-us", "--supplier", "acme-forms", "--check")
     assert "E-mail" in done.output
-    assert f"on {LEADS} rows: {LEADS - 12 - 9} pass, 12 are refused, 9 repeat an earlier row" in words(done)
+    assert f"on {LEADS} rows: {LEADS - 12 - 9} pass, 12 refused, 9 repeats of an earlier row" in words(done)
     first = live.made[0].row
     for name in ("E-mail", "Last Name", "Phone", "Street"):
         assert first[name] not in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,7 @@ def test_doubled_and_empty_column_names_become_unique(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"  \n", "is empty"),
         (b"PK\x03\x04\x00\x00\x00", "not a text file"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "--encoding utf-16-le"),
     ],
 )
 def test_a_file_that_is_no_csv_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
@@ -128,8 +130,15 @@ def test_a_file_without_header_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_and_a_wrong_encoding_say_so(tmp_path: Path) -> None:
     with pytest.raises(FileProblem, match="cannot read"):
         detect(tmp_path / "none.csv")
-    with pytest.raises(FileProblem, match="unknown encoding"):
-        detect(write(tmp_path, "a,b\n"), encoding="utf-9")
+    for encoding in ("utf-9", "base64", "rot13", "undefined"):
+        with pytest.raises(FileProblem, match="unknown encoding"):
+            detect(write(tmp_path, "a,b\n"), encoding=encoding)
+
+
+def test_a_pipe_is_refused_because_a_file_is_read_twice(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "leads.fifo")
+    with pytest.raises(FileProblem, match="save it as a file"):
+        detect(tmp_path / "leads.fifo")
 
 
 def test_a_row_is_not_shown_by_its_repr(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class Taken(list[Outgoing]):
 def sent(path: Path, plan: CompiledPlan, folder: Path) -> tuple[Taken, Tally]:
     columns, rows = opened(path, plan)
     taken, tally = Taken(), Tally()
-    with Rejects(folder / "rejects.csv") as rejects:
+    with Rejects(folder / "rejects.csv", path) as rejects:
         for _ in send(rows, columns, ORIGIN, Codec(), taken, rejects, lambda: 1_000, tally):
             pass
     return taken, tally
@@ -71,6 +71,7 @@ def test_the_verdict_finds_exactly_the_trouble_that_was_made(file: Path, plan: C
     assert (verdict.rows, verdict.unreadable) == (2_000, 0)
     assert verdict.invalid == made[Kind.INVALID]
     assert verdict.repeats == made[Kind.REPEAT]
+    assert verdict.duplicates == made[Kind.DUPLICATE]
     assert verdict.valid == made[Kind.GOOD] + made[Kind.DUPLICATE] + made[Kind.OUT_OF_AREA]
     assert {field for field, _ in verdict.faults} >= {"email", "phone", "state", "postal_code", "monthly_bill"}
     assert any(note.startswith("postal_code") for note in verdict.notes)
@@ -135,5 +136,34 @@ def test_rows_that_cannot_be_sent_are_listed_by_line_without_their_values(tmp_pa
 
 
 def test_a_rejects_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with Rejects(tmp_path / "no folder" / "rejects.csv") as rejects, pytest.raises(FileProblem, match="--rejects"):
+    with (
+        Rejects(tmp_path / "no folder" / "rejects.csv", tmp_path) as rejects,
+        pytest.raises(FileProblem, match="--rejects"),
+    ):
         rejects.add(2, "why")
+
+
+def test_the_file_of_the_leads_is_never_its_own_rejects_file(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text("email\na@example.org\n")
+    (tmp_path / "same.csv").symlink_to(path)
+    with pytest.raises(FileProblem, match="is the file of the leads itself"):
+        Rejects(tmp_path / "same.csv", path)
+
+
+def test_duplicates_are_told_by_the_fields_and_the_match_of_the_campaign(tmp_path: Path) -> None:
+    other = compile_plan(load_plan(SAMPLES / "us500.yaml"), 1)
+    path = tmp_path / "leads.csv"
+    head, rest = "first_name,last_name,state,zip,phone,email\n", ",NY,10025,"
+    rows = [
+        f"Ann,Lee{rest}212-555-0101,ann@example.org",
+        f"Anna,Lee{rest}(212) 555-0101,ANN@example.org",  # both, in another hand
+        f"Bob,Lee{rest}212-555-0101,bob@example.org",  # the phone alone
+    ]
+    path.write_text(head + "\n".join(rows) + "\n")
+    form = detect(path)
+    header = read_header(path, form)
+    origin = Origin("insurance-us", "us-data", test=False, key=b"k")  # match: all
+    columns = guess(header, [rule.name for rule in other.campaigns["insurance-us"].fields], {})
+    verdict = judge(read_rows(path, form, len(header)), columns, origin, admit(other, origin))
+    assert (verdict.valid, verdict.invalid, verdict.duplicates) == (3, 0, 1)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from console.decoding import as_text
 from console.mending import judge
-from console.pausing import UntilTime, until_ms
+from console.pausing import UntilTime, check_until, until_ms
 from console.reading import Bounds
 from console.screen import LINE_EVERY_S, WIDTH, age, count, hanging, item, local, money, near, priced, progress, utc
 from console.standing import Standing
@@ -107,10 +107,27 @@ def test_a_pause_ends_after_a_span_or_at_a_time(text: str, expected: int) -> Non
     assert until_ms(None, NOON) == -1
 
 
-@pytest.mark.parametrize("text", ["", "soon", "0h", "2026-06-02T12:00:00", "h"])
+@pytest.mark.parametrize("text", ["", "soon", "0h", "2026-06-02T12:00:00", "h", "0001-01-01T00:00:00+14:00"])
 def test_a_pause_until_no_time_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         UntilTime().convert(text, None, None)
+
+
+def test_a_time_without_a_zone_is_answered_with_one_that_can_be_given() -> None:
+    with pytest.raises(click.BadParameter, match="write 2026-06-03T00:00:00Z for UTC"):
+        UntilTime().convert("2026-06-03", None, None)
+    assert UntilTime().convert("2026-06-03T00:00:00Z", None, None) == ("at", 1_780_444_800_000)
+
+
+def test_a_pause_that_is_over_or_ends_in_another_age_is_refused() -> None:
+    check_until(-1, NOON)
+    check_until(NOON + 1, NOON)
+    with pytest.raises(click.BadParameter, match="is over"):
+        check_until(NOON, NOON)
+    given = UntilTime().convert("99999999999999999999d", None, None)
+    assert isinstance(given, tuple)
+    with pytest.raises(click.BadParameter, match="ten years"):
+        check_until(until_ms(given, NOON), NOON)
 
 
 AT = TopicPartition("internal.offers", 3)
