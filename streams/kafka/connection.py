@@ -22,6 +22,9 @@ ANSWER_BYTES_MAX = 8 * 1024 * 1024
 
 CONNECT_TIMEOUT_S = 3.0
 
+LEFT_MAX_S = 3600.0
+"""No socket waits for longer, whatever the deadline."""
+
 FEW_PARTS, PARTS_MAX = 4, 512
 """Few parts are put together; of many the system takes 1,024 at once."""
 
@@ -41,7 +44,7 @@ class Connection:
     """A connection that is made with the object. Used from one thread."""
 
     def __init__(self, address: tuple[str, int], line: Line, deadline: float) -> None:
-        """Connect by `deadline` (monotonic seconds), but not longer than CONNECT_TIMEOUT_S.
+        """Connect by `deadline` (monotonic seconds); what comes before a log-in takes no longer than CONNECT_TIMEOUT_S.
 
         Raises ConnectionLost, and NeedsPerson where the broker does not let us in.
         """
@@ -54,8 +57,10 @@ class Connection:
         self.closed = False
         #: When the broker wants another log-in, monotonic seconds (KIP-368).
         self.ends = float("inf")
+        #: Whether it is a broker that understands us; from then on whatever goes wrong is a connection that broke.
+        self._answered = False
         try:
-            self._socket = self._connected(_left(deadline, CONNECT_TIMEOUT_S))
+            self._socket = self._connected(min(deadline, time.monotonic() + CONNECT_TIMEOUT_S))
         except (OSError, UnicodeError) as problem:  # the latter for a host that can be no name
             raise ConnectionLost(f"{self}: {problem}") from None
         self._log_in(deadline)
@@ -87,12 +92,13 @@ class Connection:
             answered, answer = opened(api, self._exactly(size, deadline))
         except OSError as problem:
             lost = self._lost(f"{api.name}: {problem}")
-            raise refusal(problem, self._address[0]) or lost from None
+            refused = None if self._answered else refusal(problem, self._address[0])
+            raise refused or lost from None
         except Malformed as problem:
             raise self._lost(f"{api.name}: {problem}") from None
         if answered != number:
             raise self._lost(f"{api.name}: answer {answered} came for request {number}")
-        self.used = time.monotonic()
+        self.used, self._answered = time.monotonic(), True
         return answer
 
     def is_good(self, idle_s: float) -> bool:
@@ -105,17 +111,23 @@ class Connection:
         self.closed = True
         self._socket.close()
 
-    def _connected(self, timeout_s: float) -> socket.socket:
+    def _connected(self, deadline: float) -> socket.socket:
         tls = tls_context(self._line.security)
-        plain = socket.create_connection(self._address, timeout=timeout_s)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle would add up to 40 ms
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        plain = socket.create_connection(self._address, timeout=_left(deadline))
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle would add up to 40 ms
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            plain.settimeout(_left(deadline))
+        except OSError:
+            plain.close()
+            raise
         return plain if tls is None else shake_hands(plain, tls, self._address[0])
 
     def _log_in(self, deadline: float) -> None:
         def exchange(key: int, version: int, body: bytes, /) -> bytes:
             return self.ask(Api("log-in", key, version), body, deadline).rest()
 
+        began = time.monotonic()  # the broker's count begins later, when it has heard us
         try:
             lifetime_ms = authenticate(exchange, self._line.security, str(self))
         except Unavailable as problem:  # which says nothing of what was asked before, on another connection
@@ -124,7 +136,7 @@ class Connection:
             self.close()
             raise
         if lifetime_ms:
-            self.ends = time.monotonic() + _RELOGIN_AFTER * lifetime_ms / 1000
+            self.ends = began + _RELOGIN_AFTER * lifetime_ms / 1000
 
     def _send(self, parts: list[Buffer], deadline: float) -> None:
         """Send all parts, without copying large ones together where the socket can do without."""
@@ -156,9 +168,9 @@ class Connection:
         return ConnectionLost(f"{self}, {text}")
 
 
-def _left(deadline: float, most: float = 3600.0) -> float:
+def _left(deadline: float) -> float:
     """Return the seconds left, as a socket's time-out. Raises TimeoutError when there are none."""
-    left = min(deadline - time.monotonic(), most)
+    left = min(deadline - time.monotonic(), LEFT_MAX_S)
     if left <= 0:
         raise TimeoutError("no answer in time")
     return left

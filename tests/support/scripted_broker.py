@@ -9,7 +9,9 @@ time: a test waits with `until`, a reply that holds its answer back waits for an
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -60,6 +62,19 @@ class Peer:
         """Send bytes; a peer that is gone does not hear them."""
         with contextlib.suppress(OSError):
             self.connection.sendall(content)
+
+    def send_below(self, content: bytes) -> None:
+        """Send bytes beside TLS, where there is some: what the other end takes for the beginning of a record."""
+        with contextlib.suppress(OSError):
+            os.write(self.connection.fileno(), content)
+
+    def shake_hands(self, context: ssl.SSLContext) -> bool:
+        """Speak TLS from now on; returns whether the other end does."""
+        try:
+            self.connection = context.wrap_socket(self.connection, server_side=True)
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close as a broker does that ends well; it may be done twice."""
@@ -166,6 +181,8 @@ class ScriptedBroker:
     scripts: dict[int, deque[Reply]] = field(default_factory=dict)
     always: dict[int, Reply] = field(default_factory=dict)
     """By kind of request, for what is not in the script."""
+    tls: ssl.SSLContext | None = None
+    """What is spoken at its port."""
 
     def __enter__(self) -> ScriptedBroker:
         self._peers: list[Peer] = []
@@ -223,6 +240,8 @@ class ScriptedBroker:
             self._start(lambda peer=peer: self._serve(peer))  # type: ignore[misc]  # bound now, not when it runs
 
     def _serve(self, peer: Peer) -> None:
+        if self.tls is not None and not peer.shake_hands(self.tls):
+            return
         with peer.connection:
             while (frame := peer.frame()) is not None:
                 asked = self._read(peer, frame)
