@@ -109,7 +109,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _show(error: click.ClickException) -> None:
-    """Say what is wrong; where the command was written wrongly, how it is written, too."""
+    """Say what is wrong; where the command was written wrongly, how it is written, too, and where it is half, all."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return
     if isinstance(error, click.UsageError) and error.ctx and not _is_wrong_value(error):
         click.echo(f"{error.ctx.get_usage()}\n", err=True)
     _say(error.format_message())

@@ -38,7 +38,10 @@ def _with_output(run: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--contracts", type=click.IntRange(1, 5000), default=BUYERS, show_default=True, help="How many buyers.")
 @_with_output
 def throughput(leads: int, contracts: int, as_json: bool, compare: Path | None) -> None:
-    """CPU microseconds a lead of one worker with all agents; the input is there before it starts."""
+    """CPU microseconds a lead of one worker with all agents.
+
+    The input is there before the worker starts.
+    """
     from console.bench.throughput import measure
 
     _show("throughput", lambda: measure(leads, contracts), as_json, compare)
@@ -52,7 +55,10 @@ def throughput(leads: int, contracts: int, as_json: bool, compare: Path | None) 
 )
 @_with_output
 def latency(rate: int, seconds: int, bulk: int, as_json: bool, compare: Path | None) -> None:
-    """Milliseconds from a received lead to the buyer having it, at a steady rate through one worker."""
+    """Milliseconds from a received lead to the buyer having it.
+
+    At a steady rate through one worker.
+    """
     from console.bench.latency import measure
 
     _show("latency", lambda: measure(rate, seconds, bulk), as_json, compare)
@@ -91,7 +97,10 @@ def restore(entries: int, overwrites: int, as_json: bool, compare: Path | None) 
 @click.option("--contracts", type=click.IntRange(50, 20_000), default=5000, show_default=True, help="How many.")
 @_with_output
 def contracts(contracts: int, as_json: bool, compare: Path | None) -> None:
-    """CPU of a decision among many contracts against one among 50, when as many accept."""
+    """CPU of a decision among many contracts against one among 50.
+
+    As many contracts accept the lead in both.
+    """
     from console.bench.contracts import measure
 
     _show("contracts", lambda: measure(contracts), as_json, compare)

@@ -21,7 +21,10 @@ def command() -> None:
 
 @command.command("list")
 def list_() -> None:
-    """List all buyers of the plan: bought today, caps with the least room, whether open, unread records."""
+    """List all buyers of the plan: bought today, closest cap, open or not.
+
+    The last column is how many records of its topic the buyer has not read.
+    """
     way, console = reach(), screen()
     plan = way.plan()
     listed = table("buyer", "today", f"spent {plan.currency}", "closest cap", "now", "unread", right=[1, 2, 5])
@@ -52,7 +55,11 @@ def _give_room(listed: Table) -> None:
 @command.command("show")
 @click.argument("buyer_id", metavar="BUYER")
 def show_(buyer_id: str) -> None:
-    """Show one buyer: every cap with used and left, its contracts, pauses, and what its consumers have not read."""
+    """Show one buyer: every cap with used and left, its contracts.
+
+    Below them its pauses, and for every consumer group the records of its topic that were not read, with the age of
+    the oldest.
+    """
     way, console = reach(), screen()
     plan = way.plan()
     if buyer_id not in plan.buyer_ids:

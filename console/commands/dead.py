@@ -37,6 +37,7 @@ def list_(topic: str, everything: bool) -> None:
         console.print("no dead letters")
         return
     listed = table("name", "set aside", "reason", "why")
+    listed.columns[0].no_wrap = listed.columns[2].no_wrap = True  # both are copied from here
     for each in letters[-LISTED_MAX:]:
         why = each.letter.detail + (" (sent back)" if each.retried else "")
         listed.add_row(each.ref, utc(each.letter.at)[:19], each.letter.reason, Text(why))

@@ -54,7 +54,9 @@ def list_() -> None:
 @click.option("--resume", is_flag=True, help="With --json: leave out what ended exact in that file, and add to it.")
 @click.option("--verbose", is_flag=True, help="Say what the supervisor says.")
 def run_(names: tuple[str, ...], file: Path | None, resume: bool, verbose: bool) -> None:
-    """Bring faults about, by name or else all of them; exit 1 when a promise did not hold.
+    """Bring faults about, by name or else all of them.
+
+    Exits with 1 when a promise did not hold.
 
     A fault that fails keeps no other from being run. Ctrl-C stops everything that runs; what has ended before is
     shown, and with --json it is kept.
@@ -87,7 +89,10 @@ def run_(names: tuple[str, ...], file: Path | None, resume: bool, verbose: bool)
 @click.option("--json", "file", type=JSON_FILE, help="Keep the figures here.")
 @click.option("--verbose", is_flag=True, help="Say what the supervisor says.")
 def restore_(entries: int, overwrites: int, file: Path | None, verbose: bool) -> None:
-    """Let a worker restore a table of so many entries after so many overwrites; takes minutes and 1 GB of disk."""
+    """Let a worker restore a large table that was overwritten often.
+
+    Takes minutes and 1 GB of disk.
+    """
     sized = partial(restore_large_table, entries=entries, overwrites=overwrites)
     share = (entries + overwrites) / (ENTRIES_DEFAULT + OVERWRITES_DEFAULT)
     fault = CATALOGUE[RESTORE]
@@ -101,7 +106,9 @@ def restore_(entries: int, overwrites: int, file: Path | None, verbose: bool) ->
 @click.option("--json", "file", type=JSON_FILE, help="Keep the figures here, after each fault.")
 @click.option("--verbose", is_flag=True, help="Say what the supervisor says.")
 def soak_(minutes: float, seed: int | None, file: Path | None, verbose: bool) -> None:
-    """Bring random faults about, one after the other under load, for some minutes; exit 1 when a promise breaks.
+    """Bring random faults about under load, for some minutes.
+
+    One after the other; exits with 1 when a promise breaks.
 
     Afterwards all leads come to their end and the auditor judges, which takes a minute more. Ctrl-C stops everything
     that runs and shows what came before.
@@ -132,7 +139,9 @@ def soak_(minutes: float, seed: int | None, file: Path | None, verbose: bool) ->
     "--page", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Write between the marks of this page."
 )
 def report(files: tuple[Path, ...], page: Path | None) -> None:
-    """Make one table of the figures of several runs, as `run --json` wrote them; the promises are today's.
+    """Make one table of the figures of several runs.
+
+    As `run --json` wrote them; the promises are today's.
 
     Of a fault that is in more than one file, that of the last file counts.
     """

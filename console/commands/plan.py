@@ -38,8 +38,8 @@ def command() -> None:
 @command.command("check")
 @path_argument
 def check_(path: Path) -> None:
-    """Say all that is wrong with a plan, by file and line; needs no Kafka."""
-    plan, _ = _loaded(path, load_settings(os.environ).retention_days)
+    """Say all that is wrong with a plan, by file and line. Needs no Kafka."""
+    plan, _ = load_checked(path, load_settings(os.environ).retention_days)
     contracts = sum(len(buyer.contracts) for buyer in plan.buyers)
     screen().print(
         f"the plan is right: {count(len(plan.campaigns), 'campaign')}, {count(len(plan.suppliers), 'supplier')}, "
@@ -50,7 +50,7 @@ def check_(path: Path) -> None:
 @command.command("diff")
 @path_argument
 def diff_(path: Path) -> None:
-    """Say in words what a plan would change, and what would refuse it."""
+    """Say in words what a plan would change, and what refuses it."""
     show_step(screen(), _step(reach(), path))
 
 
@@ -101,7 +101,7 @@ def schema() -> None:
     click.echo(json.dumps(plan_schema(), indent=2))
 
 
-def _loaded(path: Path, retention_days: int) -> tuple[Plan, dict[str, str]]:
+def load_checked(path: Path, retention_days: int) -> tuple[Plan, dict[str, str]]:
     """Return the checked plan and its files. Ends the command with every problem when there are any."""
     try:
         sources = read_files(path)
@@ -112,7 +112,7 @@ def _loaded(path: Path, retention_days: int) -> tuple[Plan, dict[str, str]]:
 
 
 def _step(way: Reach, path: Path) -> Step:
-    plan, sources = _loaded(path, way.settings.retention_days)
+    plan, sources = load_checked(path, way.settings.retention_days)
     return step_to(plan, sources, way.newest_plan())
 
 

@@ -43,7 +43,8 @@ def command(data: Path) -> int:
     """Show what runs, what is ready and why not, the plan in force, what is paused, and how many records wait.
 
     Where `leadflow up` runs nothing in the folder and LEADFLOW_KAFKA names a Kafka, the workers are those of its
-    consumer group. Exits with 1 when something that should run does not, or a worker is not ready.
+    consumer group. Exits with 1 when something that should run does not, a worker is not ready, or Kafka does not
+    answer.
     """
     state, console = read_state(data), screen()
     if state is None or not state.parts:
@@ -68,9 +69,8 @@ def command(data: Path) -> int:
     if reason := pause_reason(data):
         console.print(Text.assemble("\n", ("Intake is paused", "bold"), f": {reason}"))
     console.print()
-    for line in _plan_and_pauses(Reach(load_settings({**os.environ, "LEADFLOW_DATA": str(data)}))):
-        console.print(line)
-    return 0 if supervised and _is_well(state, ready) else EXIT_NOT_WELL
+    told = _tell_topics(console, Reach(load_settings({**os.environ, "LEADFLOW_DATA": str(data)})))
+    return 0 if told and supervised and _is_well(state, ready) else EXIT_NOT_WELL
 
 
 def _elsewhere(console: Console, way: Reach) -> int:
@@ -83,10 +83,8 @@ def _elsewhere(console: Console, way: Reach) -> int:
         console.print(shown)
         console.print("each one's web port says at /health/ready whether it is ready, and why not\n")
     else:
-        console.print(f"[bold]no worker is in the group {way.group}[/bold]\n")
-    for line in _plan_and_pauses(way):
-        console.print(line)
-    return 0 if members else EXIT_NOT_WELL
+        console.print(f"no worker is in the group {way.group}\n", style="bold")
+    return 0 if _tell_topics(console, way) and members else EXIT_NOT_WELL
 
 
 def _is_well(state: ClusterState, ready: dict[str, Readiness]) -> bool:
@@ -127,19 +125,27 @@ def _reasons(part: PartState, answer: Readiness | None) -> Iterator[str]:
         yield from answer.reasons or ("it gives no reason",)
 
 
-def _plan_and_pauses(way: Reach) -> Iterator[str]:
-    """Read the plan's version, all pauses and what waits from the topics; say so when they cannot be read."""
+def _tell_topics(console: Console, way: Reach) -> bool:
+    """Print what only the topics know; return False, after saying why, when they cannot be read."""
     try:
-        plan = way.newest_plan()
-        yield (
-            f"plan version {plan.version}, applied {utc(plan.applied_at)}"
-            if plan
-            else ("no plan yet; `leadflow plan apply PATH`")
-        )
-        yield from list(_pauses(way)) or ["nothing is paused"]
-        yield waiting_in_words(waiting(way.reader, way.group))
+        for line in _plan_and_pauses(way):
+            console.print(line)
     except LeadflowError as problem:
-        yield f"plan, pauses and what waits are not known: {problem}"
+        console.print(f"plan, pauses and what waits are not known: {problem}")
+        return False
+    return True
+
+
+def _plan_and_pauses(way: Reach) -> Iterator[str]:
+    """Read the plan's version, all pauses and what waits from the topics. Raises LeadflowError."""
+    plan = way.newest_plan()
+    yield (
+        f"plan version {plan.version}, applied {utc(plan.applied_at)}"
+        if plan
+        else ("no plan yet; `leadflow plan apply PATH`")
+    )
+    yield from list(_pauses(way)) or ["nothing is paused"]
+    yield waiting_in_words(waiting(way.reader, way.group))
 
 
 def waiting_in_words(now: Waiting) -> str:

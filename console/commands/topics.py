@@ -49,7 +49,7 @@ def create(lead_partitions: int | None, buyer_partitions: int | None, mend: bool
 
 @command.command()
 def check() -> int:
-    """Compare the topics with the catalogue; exit 1 when something differs."""
+    """Compare the topics with the catalogue; exit 1 if one differs."""
     found = differences(_settings({}))
     for one in found:
         click.echo(str(one))
@@ -59,7 +59,7 @@ def check() -> int:
 
 @command.command(name="list")
 def list_() -> None:
-    """Show what each topic carries, by which key, in how many partitions, for how long."""
+    """Show what each topic carries, by which key, and for how long."""
     settings = load_settings(os.environ)
     shown = table("topic", "key", "parts", "kept", right=(2,))
     for spec in catalogue():

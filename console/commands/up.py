@@ -14,6 +14,7 @@ from config.settings import Settings, load_settings
 from console.cluster.cluster import Cluster
 from console.cluster.problems import ClusterProblem, StartFailed
 from console.cluster.stop_signals import interrupted_by_signals
+from console.commands.plan import load_checked
 from console.reach import reach
 from console.screen import count, fetching_kafka
 from console.topics import create_topics
@@ -43,6 +44,8 @@ def command(data: Path, workers: int, plan: Path | None) -> None:
     """
     environ = {**os.environ, "LEADFLOW_DATA": str(data.resolve())}
     settings = load_settings(environ)
+    if plan:
+        load_checked(plan, settings.retention_days)  # a wrong one is told before anything is started
     with interrupted_by_signals(_say_stopping):
         try:
             with Cluster(data, settings, environ, say=click.echo, progress=fetching_kafka) as cluster:
@@ -91,7 +94,7 @@ def _apply(plan: Path, environ: Mapping[str, str]) -> None:
         check=False,
     )
     if done.returncode:
-        raise ClusterProblem(f"the plan {plan} was not applied, see above; nothing was started")
+        raise ClusterProblem(f"the plan {plan} was not applied, see above; no worker was started")
 
 
 def _say_stopping(signal_name: str) -> None:

@@ -60,6 +60,16 @@ def test_every_option_says_what_it_does() -> None:
     assert [call for call, option in found if not option.help] == []
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_a_command_of_a_group_does_fits_in_its_line(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    if isinstance(command, click.Group):
+        with click.Context(command, terminal_width=80) as ctx:
+            listed = command.get_help(ctx).partition("Commands:")[2]
+        assert listed
+        assert "..." not in listed
+
+
 def test_no_module_of_a_command_is_forgotten() -> None:
     files = {path.stem for path in (CODE / "console" / "commands").glob("*.py")} - {"__init__"}
     assert files == {module_name(name).rpartition(".")[2] for name in COMMANDS}

@@ -52,6 +52,16 @@ def test_a_command_written_wrongly_is_shown_how_it_is_written(
     assert "\nleadflow: " in text
 
 
+@pytest.mark.parametrize("arguments", [(), ("plan",), ("topics",)])
+def test_a_group_that_is_called_alone_says_its_commands_and_its_usage_once(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended, text = said(arguments, capsys)
+    assert ended == 2
+    assert text.startswith("Usage: leadflow ")
+    assert (text.count("Usage: "), text.count("Commands:"), text.count("leadflow: ")) == (1, 1, 0)
+
+
 def test_lines_break_between_words_with_what_follows_further_in() -> None:
     assert wrapped("leadflow: one two three", 16) == ["leadflow: one", "  two three"]
     assert wrapped("  pacific-desk is gone for good", 16) == ["  pacific-desk", "    is gone for", "    good"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from rich.text import Text
 
@@ -35,6 +38,12 @@ def test_the_screen_shows_values_from_outside_as_text(capsys: pytest.CaptureFixt
     assert said.count("\ufffd[2J") == 2
     assert "\x1b" not in said
     assert "\u202e" not in said
+
+
+def test_no_module_asks_the_screen_for_markup() -> None:
+    style = re.compile(r"\[/?(bold|dim|italic|red|green|yellow)\b")
+    modules = Path(screen.__code__.co_filename).parent.rglob("*.py")
+    assert [path.name for path in modules if style.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_an_error_that_quotes_a_file_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,8 +15,10 @@ from click.testing import CliRunner
 
 from console.cluster.processes import identify
 from console.cluster.state import ClusterState, PartState, write_state
+from console.cluster.worker_process import Readiness
 from console.commands import down, status
 from console.commands.status import waiting_in_words
+from console.reading import Unreachable
 from console.work_left import Waiting
 
 REASONS = ["dedup rests: no plan applied yet"]
@@ -92,6 +94,25 @@ def test_parts_without_a_supervisor_are_told(tmp_path: Path, no_topics: None) ->
     assert me is not None
     write_state(tmp_path, make_state(supervisor=me._replace(started="0")))
     assert "Nobody looks after these parts" in run(tmp_path)[1]
+
+
+def test_a_kafka_that_does_not_answer_is_not_well(
+    tmp_path: Path, worker_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(way: object) -> Iterator[str]:
+        yield "plan version 1"
+        raise Unreachable("Kafka did not answer")
+
+    ready = Readiness(True, (), {"ready": True})
+    monkeypatch.setattr(status, "_plan_and_pauses", unreachable)
+    monkeypatch.setattr(status, "ask_readiness", lambda port: ready)
+    parts = {"w1": PartState(identity=identify(os.getpid()))}
+    write_state(tmp_path, make_state(parts=parts, ports={"w1": worker_port}))
+    code, said = run(tmp_path)
+    assert "what waits are not known: Kafka did not answer" in said
+    assert code == 1
+    monkeypatch.setattr(status, "_plan_and_pauses", lambda way: iter(("plan version 1",)))
+    assert run(tmp_path)[0] == 0
 
 
 def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
