@@ -24,7 +24,7 @@ from console import cli
 from schemas import errors
 from schemas.errors import LeadflowError
 from tests.architecture.reference_pages import DOCS, PAGES
-from tests.support.checkout import PACKAGES, ROOT, tracked
+from tests.support.checkout import PACKAGES, tracked
 from tests.support.watching import rules
 from tests.unit.plan.samples import REFERENCE, changed
 
@@ -168,17 +168,27 @@ def test_every_option_of_the_security_file_is_on_its_page() -> None:
 # --- links and paths ---------------------------------------------------------------------------------------------
 
 
-def links() -> list[tuple[str, str]]:
-    """Return (document, target) of each link to a file of ours."""
+def links() -> list[tuple[Path, str, str]]:
+    """Return (document, file, heading) of each link to something of ours; a file or a heading may be left out."""
     found = [
-        (str(path.relative_to(ROOT)), target)
+        (path, *target)
         for path in tracked("*.md")
-        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", path.read_text(encoding="utf-8"))
     ]
-    return [(document, target) for document, target in found if "://" not in target]
+    return [link for link in found if "://" not in link[1]]
+
+
+def anchors(text: str) -> set[str]:
+    """Return what links may name of a page: its headings as GitHub writes them into addresses."""
+    words = (re.sub(r"[^\w -]", "", heading.lower()) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE))
+    return {each.replace(" ", "-") for each in words}
 
 
 def test_links_lead_somewhere() -> None:
     found = links()
-    assert len(found) > 20
-    assert [link for link in found if not (ROOT / link[0]).parent.joinpath(link[1]).exists()] == []
+    assert len(found) > 60
+    for document, file, heading in found:
+        target = document.parent.joinpath(file) if file else document
+        assert target.exists(), f"{document.name}: {file}"
+        if heading:
+            assert heading in anchors(target.read_text(encoding="utf-8")), f"{document.name}: {file}#{heading}"
