@@ -15,11 +15,11 @@ _SILENT: Final = frozenset({Reason.TERMS_CHANGED, Reason.ALREADY_SOLD_TO_BUYER})
 _SUMS: Final = ((CAPPED, Reason.ALL_CAPPED), (CLOSED, Reason.ALL_CLOSED), (PAUSED, Reason.ALL_PAUSED))
 
 
-def reason_of_right(trace: Iterable[Step]) -> Reason:
+def reason_of_right(trace: Iterable[Step]) -> str:
     """Return why a right with eligible contracts found no buyer, by the last step of each contract.
 
     ALL_CAPPED, ALL_CLOSED or ALL_PAUSED when every contract that could have taken it was; NO_BUYERS when none was
-    left for it (fewer buyers than rights); a reason that all share; MIXED otherwise.
+    left for it (fewer buyers than rights); a reason that all share, be it one of a later release; MIXED otherwise.
     """
     last = {step.contract_id: step.reason for step in trace}
     reasons = {reason for reason in last.values() if reason not in _SILENT}
@@ -28,20 +28,20 @@ def reason_of_right(trace: Iterable[Step]) -> Reason:
     for family, total in _SUMS:
         if reasons <= family:
             return total
-    return Reason(reasons.pop()) if len(reasons) == 1 else Reason.MIXED
+    return reasons.pop() if len(reasons) == 1 else Reason.MIXED
 
 
-def reason_of_lead(reasons: Iterable[str]) -> Reason:
+def reason_of_lead(reasons: Iterable[str]) -> str:
     """Return why nothing of a lead was sold, by the reasons of its rights (at least one).
 
     A right that merely found no further buyer says nothing when another says more.
     """
     distinct = set(reasons)
     telling = distinct - {Reason.NO_BUYERS} or distinct
-    return Reason(telling.pop()) if len(telling) == 1 else Reason.MIXED
+    return telling.pop() if len(telling) == 1 else Reason.MIXED
 
 
-def unfilled(slip: Slip, right: Right, reason: Reason, trace: Sequence[Step], now_ms: int) -> RightUnfilled:
+def unfilled(slip: Slip, right: Right, reason: str, trace: Sequence[Step], now_ms: int) -> RightUnfilled:
     """Return the fact that a right has ended without a buyer."""
     return RightUnfilled(
         lead_id=slip.lead_id,

@@ -56,12 +56,15 @@ def execute(will: bytes, now_ms: int) -> RightUnfilled:
     """
     words = will.decode(errors="replace").split(" ")
     texts, numbers, test = words[:_TEXTS], words[_TEXTS:-1], words[-1]
-    if len(numbers) != _NUMBERS or test not in {"0", "1"}:
+    if len(numbers) != _NUMBERS or test not in _FLAGS:
         raise Poison(
             f"header {HEADER!r} has {len(words)} words, not {_TEXTS + _NUMBERS + 1}; the right cannot be named"
         )
     lead_id, campaign_id, supplier_id, owed, currency = texts
-    leg, round_, index, rights, payout, version, at, partition, offset, value = (int(number) for number in numbers)
+    try:
+        leg, round_, index, rights, payout, version, at, partition, offset, value = map(int, numbers)
+    except ValueError:
+        raise Poison(f"header {HEADER!r} has words where numbers belong; the right cannot be named") from None
     return RightUnfilled(
         lead_id=lead_id,
         campaign_id=campaign_id,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.status_view import Closing, skip_step
-from schemas.reasons import Reason
+from schemas.reasons import CAPPED, Reason
 from schemas.records import Candidate, Right, Step
 
 
@@ -17,12 +17,12 @@ class Onward(NamedTuple):
     skipped: tuple[Step, ...]
 
 
-def next_open(route: Sequence[Candidate], position: int, closing: Closing, now_ms: int) -> Onward:
-    """Return the first candidate behind `position` that no status closes (P1)."""
+def next_open(route: Sequence[Candidate], position: int, closing: Closing, now_ms: int, *, test: bool) -> Onward:
+    """Return the first candidate behind `position` that no status closes (P1); a cap does not close it to a test."""
     skipped: list[Step] = []
     for onward in range(position + 1, len(route)):
         status = closing(route[onward].contract_id, now_ms)
-        if status is None:
+        if status is None or (test and status.reason in CAPPED):
             return Onward(onward, tuple(skipped))
         skipped.append(skip_step(status, now_ms))
     return Onward(None, tuple(skipped))

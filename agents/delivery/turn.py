@@ -88,7 +88,7 @@ class Turn:
             if verdict.reason == Reason.STALE:
                 self._unfilled(head, Reason.STALE, trace)
                 return
-            onward = next_open(route, position, self._office.status.closing, self._now_ms)
+            onward = next_open(route, position, self._office.status.closing, self._now_ms, test=head.slip.test)
             trace += onward.skipped
             if onward.position is None or (candidate := route[onward.position]).buyer_id != buyer_id:
                 self._onward(head, head_bytes, onward.position, trace, body, message)
@@ -220,7 +220,7 @@ class Turn:
         else:
             self._unfilled(head, reason_of_right(trace), trace)
 
-    def _unfilled(self, head: OfferHead, reason: Reason, trace: tuple[Step, ...]) -> None:
+    def _unfilled(self, head: OfferHead, reason: str, trace: tuple[Step, ...]) -> None:
         fact = unfilled(head.slip, head.right, reason, trace, self._now_ms)
         self._epoch.emit(UNFILLED, self._office.codec.encode(fact), head.slip.lead_id, known=fact)
         self._count(head.slip, "unfilled", reason)

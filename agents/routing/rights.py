@@ -42,6 +42,6 @@ def routes_of(pool: Pool, picks: Picks) -> list[Route]:
     return [pool.route([index, *behind]) for index in picks.picked]
 
 
-def reason_without_pick(field: Field) -> Reason:
+def reason_without_pick(field: Field) -> str:
     """Return why a right has no buyer to be offered to."""
     return reason_of_right(field.skipped) if field.accepting else Reason.NO_COVERAGE

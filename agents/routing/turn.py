@@ -140,7 +140,7 @@ class Turn:
             self._credits.set(field.lineup, picks.credits)
         return picks
 
-    def _unfilled(self, slip: Slip, right: Right, reason: Reason, trace: Sequence[Step]) -> None:
+    def _unfilled(self, slip: Slip, right: Right, reason: str, trace: Sequence[Step]) -> None:
         fact = unfilled(slip, right, reason, trace, self._now_ms)
         self._epoch.emit(UNFILLED, self._office.codec.encode(fact), slip.lead_id, known=fact)
         self._count(slip, "unfilled", reason)

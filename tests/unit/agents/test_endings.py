@@ -50,3 +50,9 @@ def test_the_reason_of_a_right(reasons: list[str], expected: str) -> None:
 )
 def test_the_reason_of_a_lead(reasons: list[str], expected: str) -> None:
     assert reason_of_lead(reasons) == expected
+
+
+def test_a_code_of_a_later_release_is_passed_on() -> None:
+    assert reason_of_right(trace("WALLET_EMPTY")) == "WALLET_EMPTY"
+    assert reason_of_right(trace("WALLET_EMPTY", "BUYER_CAP")) == "MIXED"
+    assert reason_of_lead(["WALLET_EMPTY", "NO_BUYERS"]) == "WALLET_EMPTY"

@@ -27,7 +27,7 @@ def test_without_the_header_there_is_no_will() -> None:
     assert find_will([("other", b"x")]) is None
 
 
-@pytest.mark.parametrize("will", [b"", b"a b c", b"\xff\xfe", b"a " * 16])
+@pytest.mark.parametrize("will", [b"", b"a b c", b"\xff\xfe", b"a " * 16, b"a b c d e 1 0 0 2 x 7 5 0 1 0 0"])
 def test_a_will_of_another_hand_is_poison(will: bytes) -> None:
     with pytest.raises(Poison):
         execute(will, 99)

@@ -173,6 +173,17 @@ def test_a_full_cap_does_not_keep_a_test_lead_away() -> None:
     assert pipeline.buyers() == ["b", "b"]
 
 
+def test_a_full_cap_does_not_keep_away_a_test_lead_that_is_sent_on() -> None:
+    pipeline = started(market(Seller("a", tests=True), Seller("b", tests=True, priority=2, caps="{leads: {day: 1}}")))
+    command(pipeline, "pause")
+    pipeline.send(1)
+    pipeline.drain()
+    command(pipeline, "resume")
+    pipeline.send(2, test=True)
+    command(pipeline, "pause")  # stands in the inbox before the offer, and the router did not know of it
+    assert pipeline.buyers() == ["b", "b"]
+
+
 def test_nobody_accepts_tests() -> None:
     pipeline = started(market(Seller("a"), Seller("b")))
     pipeline.send(1, test=True)
