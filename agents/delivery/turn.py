@@ -14,6 +14,7 @@ from agents.delivery.forward import goes_back, next_open
 from agents.delivery.owner import Books, Refusal, Sale, decide
 from agents.delivery.sold import body_for, fact_of
 from agents.endings import reason_of_right, unfilled
+from agents.ranked_anew import with_plan_needed
 from agents.status_view import StatusView
 from agents.wills import HEADER, will_of
 from schemas.codec import Codec
@@ -79,6 +80,7 @@ class Turn:
         self._touched.add(buyer_id)
         rules = self._rules.get(buyer_id) or self._present(buyer_id)
         entry_key = entries.entry_key(buyer_id, head.slip.lead_id)
+        plan_needed = 0
         while True:  # each round is further on in the route, of which this buyer may hold several places
             verdict = self._decide(head.slip, candidate, rules, entry_key)
             if isinstance(verdict, Sale):
@@ -88,10 +90,12 @@ class Turn:
             if verdict.reason == Reason.STALE:
                 self._unfilled(head, Reason.STALE, trace)
                 return
+            if verdict.reason == Reason.TERMS_CHANGED and rules is not None:
+                plan_needed = rules.state.terms.plan_version
             onward = next_open(route, position, self._office.status.closing, self._now_ms, test=head.slip.test)
             trace += onward.skipped
             if onward.position is None or (candidate := route[onward.position]).buyer_id != buyer_id:
-                self._onward(head, head_bytes, onward.position, trace, body, message)
+                self._onward(head, head_bytes, onward.position, trace, body, message, plan_needed)
                 return
             position = onward.position
 
@@ -204,10 +208,16 @@ class Turn:
         trace: tuple[Step, ...],
         body: bytes,
         message: Message,
+        plan_needed: int,
     ) -> None:
-        """Send a refused right on: to the next owner, back to the router, or to its end."""
+        """Send a refused right on: to the next owner, back to the router, or to its end.
+
+        `plan_needed`: the plan that this owner's terms are of, if it has refused for terms that had changed; else 0.
+        """
         slip, right, slips = head.slip, head.right, self._office.slips
         headers = message.headers or ((HEADER, will_of(slip, right)),)
+        if plan_needed:
+            headers = with_plan_needed(headers, plan_needed)
         if position is not None:
             offer = slips.offer((slip, head.score, head_bytes, body), right, head.route, position, trace)
             buyer_id = head.route[position].buyer_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from agents.ranked_anew import plan_needed
 from agents.routing.credits import Credits
 from agents.routing.eligible import Market, markets_of
 from agents.routing.turn import Office, Turn
@@ -72,14 +73,14 @@ class Routing(Stage):
             if message.value is None:
                 raise Undecodable(f"a record of {batch.topic} without a value")
             if batch.topic == REROUTES:
-                turn.reroute(message.value)
+                turn.reroute(message.value, plan_needed(message.headers))
             else:
                 turn.lead(message.known or slips.open_scored(message.value))
         credits.write(epoch.now_ms)
         self._behind = max(self._behind, turn.behind)
 
     def confirm(self) -> None:
-        """Refuse an epoch in which a lead was taken in by a later plan than this worker has read so far."""
+        """Refuse an epoch with a lead taken in or a right declined by a later plan than this worker has read so far."""
         behind, self._behind = self._behind, 0
         if behind:
             raise Unavailable(f"plan version {behind} has not arrived here yet; routing waits for it")

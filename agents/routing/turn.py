@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from agents.endings import unfilled
+from agents.ranked_anew import WAIT_MS
 from agents.routing.credits import Credits
 from agents.routing.eligible import Field, Lineup, Market
 from agents.routing.pick import Picks
@@ -41,7 +42,7 @@ class Office:
 
 
 class Turn:
-    """Routes the leads of one batch. `behind`: the plan version that a lead needs and this worker lacks, or 0."""
+    """Routes the leads of one batch. `behind`: the plan version that one needs and this worker lacks, or 0."""
 
     def __init__(
         self,
@@ -89,15 +90,22 @@ class Turn:
             reason = reason_without_pick(field) if fresh or market is None else Reason.STALE
             self._unfilled(slip, right, reason, field.skipped)
 
-    def reroute(self, value: bytes) -> None:
+    def reroute(self, value: bytes, plan_needed: int) -> None:
         """Rank the contracts anew for a right whose route ended after its terms had changed (rule 14), once.
 
         It keeps its identity and what the supplier is owed. Nobody is charged: the pick that was declined has paid.
+        `plan_needed`: the plan by which its terms had changed; a worker that lacks it waits for it, but not for long.
         """
         head, head_bytes, body = self._office.slips.open_reroute(value)
         slip, trace = head.slip, list(head.trace)
+        fresh = self._now_ms < slip.sell_by
+        if plan_needed > self._plan.version and fresh and self._now_ms < trace[-1].at + WAIT_MS:
+            self.behind = max(self.behind, plan_needed)
+            return
         market = self._markets.get(slip.campaign_id)
-        field = market.field(slip, head.score.grade, self._office.status, self._now_ms) if market else _NOBODY
+        field = _NOBODY
+        if market is not None and fresh:
+            field = market.field(slip, head.score.grade, self._office.status, self._now_ms)
         right = replace(
             head.right,
             rerouted=True,
@@ -107,7 +115,8 @@ class Turn:
         )
         trace += field.skipped
         if not field.candidates:
-            self._unfilled(slip, right, reason_without_pick(field), trace)
+            reason = reason_without_pick(field) if fresh or market is None else Reason.STALE
+            self._unfilled(slip, right, reason, trace)
             return
         picks = field.lineup.pick(self._credits.of(field.lineup), 1)
         (route,) = routes_of(field.pool, picks)

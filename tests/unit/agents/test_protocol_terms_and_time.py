@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from config.plan.compiled import CompiledPlan, compile_plan
 from config.plan.succession import succeed
+from schemas.errors import Unavailable
 from schemas.records import (
     Counters,
     Entry,
@@ -104,6 +105,51 @@ def test_rule_14_a_right_goes_back_to_the_router_once() -> None:
     (end,) = pipeline.records(UNFILLED, RightUnfilled)
     assert [step.reason for step in end.trace] == ["TERMS_CHANGED", "TERMS_CHANGED"]
     assert end.reason == "NO_BUYERS"
+
+
+def behind() -> tuple[Pipeline, CompiledPlan]:
+    """Return a pipeline whose owners know that a costs less and b has closed, and whose router does not; the plan."""
+    pipeline = started(market(Seller("a", price="30.00"), Seller("b", priority=2)), follow=False)
+    known = pipeline.plan
+    later = market(Seller("a", price="20.00"), Seller("b", priority=2, hours="{sun: 03:00-04:00}"), version=2)
+    pipeline.apply(later)
+    pipeline.plan = known
+    pipeline.send(1)
+    return pipeline, later
+
+
+def test_rule_14_a_router_waits_for_the_plan_by_which_a_right_was_declined() -> None:
+    pipeline, later = behind()
+    with pytest.raises(Unavailable, match="plan version 2 has not arrived here yet"):
+        pipeline.drain()
+    pipeline.now_ms += 9_999
+    with pytest.raises(Unavailable):
+        pipeline.drain()
+    assert pipeline.unfilled() == []
+    pipeline.plan = later
+    pipeline.drain()
+    (sold,) = pipeline.records(SOLD, LeadSold)
+    assert (sold.buyer_id, sold.price_minor, sold.plan_version) == ("a", 2000, 2)
+
+
+def test_rule_14_the_wait_for_a_plan_that_does_not_come_has_an_end() -> None:
+    pipeline, _ = behind()
+    with pytest.raises(Unavailable):
+        pipeline.drain()
+    pipeline.now_ms += 10_000
+    pipeline.drain()
+    (end,) = pipeline.records(UNFILLED, RightUnfilled)
+    assert [step.reason for step in end.trace].count("TERMS_CHANGED") == 2
+
+
+def test_rule_14_a_right_that_is_stale_when_it_comes_back_ends_so() -> None:
+    pipeline = overtaken()
+    pipeline.step(pipeline.delivery, OFFERS, 0)
+    pipeline.now_ms += 900_000
+    offers = len(pipeline.records(OFFERS, Offer))
+    pipeline.drain()
+    assert pipeline.unfilled() == ["STALE"]
+    assert len(pipeline.records(OFFERS, Offer)) == offers
 
 
 def test_rule_14_a_second_ranking_charges_nobody() -> None:
