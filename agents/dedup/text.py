@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 
+from config.plan.values import spelled
 from schemas.reasons import Reason
 
 Parse = Callable[[str], str]
@@ -34,7 +35,7 @@ _LABEL_MAX = 63
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
     r"(?P<rest>(?::\d{1,5})?(?:[/?#][!-~]*)?)",
-    re.IGNORECASE,
+    re.ASCII | re.IGNORECASE,
 )
 
 _BOOLEANS = {
@@ -42,7 +43,7 @@ _BOOLEANS = {
     **dict.fromkeys(("false", "no", "n", "f", "0", "off"), "false"),
 }
 
-_SPACES = {"Zs", "Zl", "Zp"}
+_BREAKS = "\t\n\r\v\f"
 _FORBIDDEN = {"Cc", "Cs", "Cn", "Co"}
 
 
@@ -74,16 +75,9 @@ def clean(value: str) -> str:
 
 def clean_unicode(value: str) -> str:
     """Do what `clean` does for any value."""
-    kept = []
-    for character in unicodedata.normalize("NFC", value):
-        category = unicodedata.category(character)
-        if category in _SPACES or character in "\t\n\r\v\f":
-            kept.append(" ")
-        elif category in _FORBIDDEN:
-            raise wrong_type("holds a control character")
-        elif category != "Cf":
-            kept.append(character)
-    return " ".join("".join(kept).split())
+    if any(unicodedata.category(character) in _FORBIDDEN and character not in _BREAKS for character in value):
+        raise wrong_type("holds a control character")
+    return spelled(value)
 
 
 def email(value: str) -> str:

@@ -14,6 +14,7 @@ from config.plan.model import Buyer, Campaign, CapSetting, Contract, OpenHour, P
 from config.plan.money import amount_text
 from config.plan.scalars import amount, boolean, check_id, known_word, name, whole_number
 from config.plan.times import hours, time_zone
+from config.plan.words import cap_window
 
 #: The most a share or a rank may be; beyond it a plan says nothing more.
 WEIGHT_MAX: Final = 1_000
@@ -56,7 +57,7 @@ def _buyer(buyer_id: str, at: Cursor, campaigns: Mapping[str, Campaign]) -> Buye
     zone = section.read("time_zone", time_zone, "UTC", "give the zone of its caps and hours, such as America/New_York")
     always: tuple[bool, tuple[OpenHour, ...]] = (True, ())
     always_open, open_hours = section.read("hours", hours, always, "write `always`, or {mon-fri: 08:00-20:00}")
-    return Buyer(
+    buyer = Buyer(
         id=buyer_id,
         name=section.read("name", name, "", "give its name for people"),
         time_zone=zone,
@@ -68,6 +69,9 @@ def _buyer(buyer_id: str, at: Cursor, campaigns: Mapping[str, Campaign]) -> Buye
         tests=section.read("tests", boolean, False),
         delivery=section.read("delivery", lambda c: known_word(c, ("topic",), _DELIVERY_LATER), "topic", "write topic"),
     )
+    for contract in buyer.contracts:
+        _check_budget(section, buyer.caps, contract, f" of contract {contract.id}")
+    return buyer
 
 
 def caps(at: Cursor) -> tuple[CapSetting, ...]:
@@ -119,7 +123,7 @@ def _contract(contract_id: str, at: Cursor, campaigns: Mapping[str, Campaign]) -
         weight=section.read("weight", lambda c: _bounded(c, WEIGHT_MAX, _NO_SHARE), 1),
         fields=section.read("fields", lambda c: _fields(c, campaign), ()),
     )
-    _check_budget(section, contract)
+    _check_budget(section, contract.caps, contract)
     return contract
 
 
@@ -186,13 +190,13 @@ def _fields(at: Cursor, campaign: Campaign | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _check_budget(section: Section, contract: Contract) -> None:
-    """Tell when a contract's budget is below its lowest price: it could never buy anything."""
-    budgets = [cap for cap in contract.caps if cap.measure == "spend"]
+def _check_budget(section: Section, caps: tuple[CapSetting, ...], contract: Contract, of_contract: str = "") -> None:
+    """Tell when a budget is below the contract's lowest price: it could never buy anything."""
     lowest = min((rule.minor for rule in contract.price), default=0)
     cursor = section.get("caps")
-    for cap in budgets:
-        if cursor is not None and cap.limit < lowest:
+    for cap in caps:
+        if cursor is not None and cap.measure == "spend" and cap.limit < lowest:
             currency = cursor.context.currency
             limit, price = amount_text(cap.limit, currency), amount_text(lowest, currency)
-            cursor.problem(f"spend per {cap.window} of {limit} is below the lowest price of {price}", "raise it")
+            what = f"spend {cap_window(cap)} of {limit} is below the lowest price{of_contract} of {price}"
+            cursor.problem(what, "raise it")

@@ -15,7 +15,7 @@ from config.plan.conditions import EVERYTHING, GRADE
 from config.plan.cursor import Cursor, Section, near_miss
 from config.plan.model import LOWEST_GRADE, Campaign, DedupeRule, FieldRule, Grade, ScoringRule
 from config.plan.scalars import FIELD_NAME, boolean, check_id, duration, known_word, whole_number
-from config.plan.values import KINDS, ORDERED, below, canonical
+from config.plan.values import KINDS, NEVER_READ, ORDERED, below, canonical, spelled
 
 T = TypeVar("T")
 
@@ -28,8 +28,9 @@ RIGHTS_MAX: Final = 50
 _GRADES: Final = ("A", "B", "C")
 _PATTERN_CHARS_MAX: Final = 200
 _PATTERN_TYPES: Final = frozenset({"text", "postal_code", "url"})
-#: A repeated group with a repeat inside: such patterns can take for ever on a hostile value.
-_REPEATED_REPEAT: Final = re.compile(r"\([^()]*[*+{][^()]*\)[*+{]")
+#: What a pattern is made of, as far as repeats go: escaped letters, classes, repeats, and single letters.
+_PIECE: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{\d*(?:,\d*)?\}|.", re.DOTALL)
+_VARYING: Final = re.compile(r"[*+]|\{\d*,\d*\}")
 _METHODS_LATER: Final = dict.fromkeys(
     ["waterfall", "round_robin", "highest_bid", "send_to_all", "buyer_groups", "percentage"],
     "use weighted_round_robin; `priority` of a contract puts some first",
@@ -147,15 +148,39 @@ def _pattern(at: Cursor) -> str:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         at.problem(f"`{text}` is not a regular expression", str(error))
-    if _REPEATED_REPEAT.search(text):
+    if _repeats_a_repeat(text):
         at.problem("the pattern repeats a group that repeats, which can take for ever", "write it without nesting")
     return text
 
 
+def _repeats_a_repeat(pattern: str) -> bool:
+    """Whether a repeated group holds, at any depth, a repeat of varying length: it can take for ever."""
+    pieces = _PIECE.findall(pattern)
+    holds = [False]
+    for piece, following in zip(pieces, [*pieces[1:], ""], strict=True):
+        if piece == "(":
+            holds.append(False)
+        elif piece == ")" and len(holds) > 1:
+            held = holds.pop()
+            if held and (following in {"*", "+"} or following.startswith("{")):
+                return True
+            holds[-1] |= held
+        elif _VARYING.fullmatch(piece):
+            holds[-1] = True
+    return False
+
+
 def _values(at: Cursor) -> tuple[str, ...]:
-    items = [item.text("a value") for item in at.items("the values that are allowed")]
-    if len(set(items)) < len(items):
-        at.problem("a value is listed twice", "list each once")
+    items: list[str] = []
+    for item in at.items("the values that are allowed"):
+        text = item.text("a value")
+        if text in items:
+            item.problem(f"`{text}` is listed twice", "list it once")
+        elif twin := next((one for one in items if one.casefold() == text.casefold()), ""):
+            item.problem(f"`{text}` is `{twin}` in other letters, and leads may use either", "list one of them")
+        elif text != spelled(text):
+            item.problem(f"`{text}` {NEVER_READ}", f"write `{spelled(text)}`")
+        items.append(text)
     return tuple(items)
 
 
@@ -195,7 +220,10 @@ def _scoring(at: Cursor, known: Mapping[str, FieldRule]) -> tuple[tuple[ScoringR
     section = at.section("points and grades", keys.SCORING)
     names = Names(known, (), "points make the grade, so they cannot depend on it")
     rules = section.read("points", lambda c: _rules(c, names), (), "name rules: {owner: {when: {...}, add: 40}}")
-    grades = section.read("grades", _grades, (), "give the lowest points of each: {A: 80, B: 60, C: 30}")
+    lowest = sum(rule.add for rule in rules if rule.add < 0)
+    grades = section.read(
+        "grades", lambda c: _grades(c, lowest), (), "give the lowest points of each: {A: 80, B: 60, C: 30}"
+    )
     return rules, grades
 
 
@@ -213,7 +241,8 @@ def _rule(name: str, at: Cursor, names: Names) -> ScoringRule:
     return ScoringRule(name, when, add)
 
 
-def _grades(at: Cursor) -> tuple[Grade, ...]:
+def _grades(at: Cursor, lowest: int) -> tuple[Grade, ...]:
+    """Read the thresholds; `lowest`: the fewest points that the rules can give."""
     found: list[Grade] = []
     for key, cursor in at.entries("the lowest points of each grade"):
         if key == LOWEST_GRADE:
@@ -221,7 +250,10 @@ def _grades(at: Cursor) -> tuple[Grade, ...]:
         elif key not in _GRADES:
             cursor.problem(f"`{key}` is not a grade", f"known: {', '.join(_GRADES)}")
         else:
-            found.append(Grade(key, whole_number(cursor, "every lead would get it: give at least 1", negative=True)))
+            points = whole_number(cursor, "", negative=True)
+            if points <= lowest:
+                cursor.problem(f"{points} is refused", f"every lead would get it: give at least {lowest + 1}")
+            found.append(Grade(key, points))
     found.sort(key=lambda grade: grade.grade)
     for better, worse in pairwise(found):
         if better.points <= worse.points:

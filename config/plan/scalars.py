@@ -58,7 +58,7 @@ def boolean(at: Cursor) -> bool:
 
 
 def whole_number(at: Cursor, zero_fix: str, negative: bool = False) -> int:
-    """Read a whole number above 0 (or below, if `negative`); 0 is refused with `zero_fix`."""
+    """Read a whole number above 0 (or below, if `negative`); 0 is refused with `zero_fix`, if there is one."""
     text = at.text("a whole number")
     if not text:
         return 1
@@ -66,7 +66,7 @@ def whole_number(at: Cursor, zero_fix: str, negative: bool = False) -> int:
         at.problem(f"`{text}` is not a whole number", _number_fix(text))
         return 1
     number = int(text)
-    if number == 0:
+    if number == 0 and zero_fix:
         at.problem("0 is refused", zero_fix)
         return 1
     if abs(number) > NUMBER_MAX:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from config.plan.cursor import near_miss
 from config.plan.model import FieldRule
+from config.plan.postal import written, written_beginning
 
 #: Every type of field, with how its values compare in conditions.
 KINDS: Final = {
@@ -45,6 +47,8 @@ US_STATES: Final = {
 }  # fmt: skip
 
 _STATE_OF: Final = {name.lower(): code for code, name in US_STATES.items()}
+#: Why a plan may not name a value that is spelled otherwise than values are read.
+NEVER_READ: Final = "is no lead's value: outer and double spaces and what cannot be seen are taken out of values"
 _FORMS: Final = {
     "us_zip": (re.compile(r"[0-9]{5}"), "write five digits, such as 07001"),
     "phone": (re.compile(r"\+[1-9][0-9]{5,14}"), "write it with country code, such as +12025550123"),
@@ -74,7 +78,9 @@ def canonical(rule: FieldRule, text: str) -> tuple[str, str, str]:
         return "", f"`{text}` is not one of the field's values", near_miss(text, rule.values)
     if rule.type in _FORMS and not _FORMS[rule.type][0].fullmatch(text):
         return "", f"`{text}` is not of type {rule.type}", _FORMS[rule.type][1]
-    return text, "", ""
+    if rule.type == "postal_code":
+        return _postal(rule, text)
+    return _as_read(text, spelled(text))
 
 
 def beginning(rule: FieldRule, text: str) -> tuple[str, str, str]:
@@ -82,7 +88,38 @@ def beginning(rule: FieldRule, text: str) -> tuple[str, str, str]:
     form = _BEGINNING_FORMS.get(rule.type)
     if form is not None and not form[0].fullmatch(text):
         return "", f"no {rule.type} begins with `{text}`", form[1]
-    return text, "", ""
+    if rule.type == "postal_code":
+        better = written_beginning(rule.region or "", text)
+        return (text, "", "") if better.casefold() == text.casefold().rstrip(" -") else _by_post(text, better)
+    return _as_read(text, f"{spelled(text)} " if text.endswith(" ") else spelled(text))
+
+
+def spelled(text: str) -> str:
+    """Return a text as a lead's value is read: one space between words, nothing that is not seen, composed (NFC)."""
+    seen = "".join(character for character in text if unicodedata.category(character) != "Cf")
+    return unicodedata.normalize("NFC", " ".join(seen.split()))
+
+
+def _as_read(text: str, better: str) -> tuple[str, str, str]:
+    """Refuse what no lead's value can be, for it is read as `better`: a condition on it would never hold."""
+    if text == better:
+        return text, "", ""
+    return "", f"`{text}` {NEVER_READ}", f"write `{better}`"
+
+
+def _postal(rule: FieldRule, text: str) -> tuple[str, str, str]:
+    code = written(rule.region or "", text)
+    if code is None:
+        return (
+            "",
+            f"`{text}` is not a postal code{f' of {rule.region}' if rule.region else ''}",
+            "write it as the post does",
+        )
+    return (text, "", "") if code.casefold() == text.casefold() else _by_post(text, code)
+
+
+def _by_post(text: str, better: str) -> tuple[str, str, str]:
+    return "", f"`{text}` is no lead's value: codes are read as the post writes them", f"write `{better}`"
 
 
 def _state(text: str) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ import pytest
 
 from config.plan import CompiledCampaign, CompiledContract, compile_plan, load_plan, read_lead
 from config.plan.model import Grade
-from tests.unit.plan.samples import CALIFORNIAN, OHIOAN, SAMPLES, compiled, solar
+from tests.unit.plan.samples import CALIFORNIAN, OHIOAN, SAMPLES, compiled, plan, solar
 
 Values = dict[str, str]
 
@@ -153,3 +153,13 @@ def test_demo_sells_to_two_of_at_least_eight_buyers_in_several_zones() -> None:
     assert len(plan.buyers) >= 8
     assert len({buyer.time_zone for buyer in plan.buyers}) >= 4
     assert sum(not buyer.always_open for buyer in plan.buyers) >= 4
+
+
+def test_a_grade_may_begin_at_0_where_rules_take_points_away() -> None:
+    found = plan(
+        ("big_bill: {when", "renter: {when: {owns_home: false}, add: -40}\n        big_bill: {when"), ("C: 30", "C: 0")
+    )
+    campaign = compile_plan(found, 1).campaigns["solar-us"]
+    assert campaign.score({"owns_home": "true"})[:2] == (40, "C")
+    assert campaign.score({"owns_home": "false"})[:2] == (-40, "D")
+    assert campaign.score({})[:2] == (0, "C")

@@ -84,3 +84,20 @@ def test_empty_sections_are_refused() -> None:
         "plan.yaml:4: suppliers: there is no supplier; add one: without it no lead can come in",
         "plan.yaml:5: buyers: there is no buyer; add one",
     ]
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(a+)+", r"((\\w)+ ?)+", r"(a|(b*))*", r"(?:x{1,9}y){2,}", r"((a+)b)*", r"([+]+)*", r"(\\d+){9}"]
+)
+def test_a_pattern_that_can_take_for_ever_is_refused(pattern: str) -> None:
+    (problem,) = _refused(
+        {"plan.yaml": changed(("{type: url, required: true}", f'{{type: url, pattern: "{pattern}"}}'))}
+    )
+    assert "repeats a group that repeats" in problem
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(\\d{3}-){2}\\d{4}", r"[(*+)]+", r"\\(a+\\)+", r"(a+)b*", r"(cat|dog)+", r"(a?b)+", "[]+)]+"]
+)
+def test_a_pattern_without_a_repeat_in_a_repeat_is_taken(pattern: str) -> None:
+    check_sources({"plan.yaml": changed(("{type: url, required: true}", f'{{type: url, pattern: "{pattern}"}}'))})

@@ -47,6 +47,10 @@ def test_cleaning_is_stable_and_leaves_one_line() -> None:
     assert kept > 30
 
 
+def test_what_is_not_seen_does_not_keep_letters_from_being_composed() -> None:
+    assert clean("Rene\u200d\u0301") == clean("Rene\u0301") == "Ren\u00e9"
+
+
 @pytest.mark.parametrize(
     ("given_text", "canonical"),
     [
@@ -126,6 +130,9 @@ def test_a_web_address_keeps_its_path(given_text: str, canonical: str) -> None:
         "https://",
         "https://user:pw@example.com",
         "https://a b.c",
+        "http\u017f://example.com",
+        "https://\u212aiwi.com",
+        "https://example.com:\u0663",
     ],
 )
 def test_what_is_no_web_address_is_refused(not_one: str) -> None:
