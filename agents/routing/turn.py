@@ -98,14 +98,11 @@ class Turn:
         """
         head, head_bytes, body = self._office.slips.open_reroute(value)
         slip, trace = head.slip, list(head.trace)
-        fresh = self._now_ms < slip.sell_by
-        if plan_needed > self._plan.version and fresh and self._now_ms < trace[-1].at + WAIT_MS:
+        if plan_needed > self._plan.version and self._now_ms < trace[-1].at + WAIT_MS:
             self.behind = max(self.behind, plan_needed)
             return
         market = self._markets.get(slip.campaign_id)
-        field = _NOBODY
-        if market is not None and fresh:
-            field = market.field(slip, head.score.grade, self._office.status, self._now_ms)
+        field = market.field(slip, head.score.grade, self._office.status, self._now_ms) if market else _NOBODY
         right = replace(
             head.right,
             rerouted=True,
@@ -115,8 +112,7 @@ class Turn:
         )
         trace += field.skipped
         if not field.candidates:
-            reason = reason_without_pick(field) if fresh or market is None else Reason.STALE
-            self._unfilled(slip, right, reason, trace)
+            self._unfilled(slip, right, reason_without_pick(field), trace)
             return
         picks = field.lineup.pick(self._credits.of(field.lineup), 1)
         (route,) = routes_of(field.pool, picks)

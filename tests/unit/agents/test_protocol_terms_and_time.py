@@ -142,16 +142,6 @@ def test_rule_14_the_wait_for_a_plan_that_does_not_come_has_an_end() -> None:
     assert [step.reason for step in end.trace].count("TERMS_CHANGED") == 2
 
 
-def test_rule_14_a_right_that_is_stale_when_it_comes_back_ends_so() -> None:
-    pipeline = overtaken()
-    pipeline.step(pipeline.delivery, OFFERS, 0)
-    pipeline.now_ms += 900_000
-    offers = len(pipeline.records(OFFERS, Offer))
-    pipeline.drain()
-    assert pipeline.unfilled() == ["STALE"]
-    assert len(pipeline.records(OFFERS, Offer)) == offers
-
-
 def test_rule_14_a_second_ranking_charges_nobody() -> None:
     pipeline = overtaken()
     before = pipeline.table(pipeline.routing, "rotations")
