@@ -14,14 +14,14 @@ from config.plan.condition_reading import JOINS, Names, condition
 from config.plan.conditions import EVERYTHING, GRADE
 from config.plan.cursor import Cursor, Section, near_miss
 from config.plan.model import LOWEST_GRADE, Campaign, DedupeRule, FieldRule, Grade, ScoringRule
-from config.plan.scalars import FIELD_NAME, boolean, check_id, duration, known_word, whole_number
+from config.plan.scalars import FIELD_NAME, boolean, check_id, duration, duration_text, known_word, whole_number
 from config.plan.values import KINDS, NEVER_READ, ORDERED, below, canonical, spelled
 
 T = TypeVar("T")
 
 DAY_MS: Final = 86_400_000
-#: A third of the time that a buyer's owner remembers a lead (30 days), so that it never forgets a live right.
-SELL_WITHIN_DAYS_MAX: Final = 10
+#: Owners remember a lead this many times as long as it may be sold, so that they never forget a live right.
+MEMORY_FACTOR: Final = 3
 #: The longest route has 50 contracts; a right more than that could never be sold.
 RIGHTS_MAX: Final = 50
 
@@ -69,11 +69,12 @@ _DEDUPE_FIX = "write {match: any, of: [email, phone], within: 30d}, or the word 
 
 
 def _sell_within(at: Cursor) -> int:
-    why = "buyers' owners remember a lead for 30 days, three times as long"
+    days = at.context.memory_days
+    longest_ms = days * DAY_MS // MEMORY_FACTOR
     if at.word() == "unlimited":
-        at.problem("a lead cannot be sold for ever", f"give a duration, at most {SELL_WITHIN_DAYS_MAX}d")
+        at.problem("a lead cannot be sold for ever", f"give a duration, at most {duration_text(longest_ms)}")
         return 1
-    return duration(at, SELL_WITHIN_DAYS_MAX * DAY_MS, why)
+    return duration(at, longest_ms, f"buyers' owners remember a lead for {days} days, three times as long")
 
 
 def _fields(at: Cursor) -> tuple[FieldRule, ...]:

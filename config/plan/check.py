@@ -20,27 +20,32 @@ from config.plan.times import week_start
 
 #: How long topics with a person are kept, in days, unless the settings say otherwise.
 RETENTION_DAYS: Final = 90
+#: How long buyers' owners remember a lead, in days, unless the settings say otherwise.
+MEMORY_DAYS: Final = 30
 
 _OWED_LATER = dict.fromkeys(["on_every_sale", "per_sale", "on_acceptance", "always"], "use on_first_sale")
 
 
-def load_plan(path: Path | str, retention_days: int = RETENTION_DAYS) -> Plan:
+def load_plan(path: Path | str, retention_days: int = RETENTION_DAYS, memory_days: int = MEMORY_DAYS) -> Plan:
     """Read and check a plan; `path` is a YAML file, or a folder that holds the whole plan.
 
     Args:
         path: the file or folder.
         retention_days: how long `leads.unique` is kept; no campaign may look further back for duplicates.
+        memory_days: how long buyers' owners remember a lead; none may be for sale longer than a third of it.
 
     Raises:
         PlanProblems: with everything that is wrong.
     """
-    return check_sources(read_files(Path(path)), retention_days)
+    return check_sources(read_files(Path(path)), retention_days, memory_days)
 
 
-def check_sources(sources: Mapping[str, str], retention_days: int = RETENTION_DAYS) -> Plan:
+def check_sources(
+    sources: Mapping[str, str], retention_days: int = RETENTION_DAYS, memory_days: int = MEMORY_DAYS
+) -> Plan:
     """Check the texts of a plan (file name -> text); as `load_plan`, without touching a disk."""
     tree, problems = read_tree(sources)
-    plan = _plan(tree, problems, retention_days)
+    plan = _plan(tree, problems, Context(_currency_of(tree), retention_days, memory_days))
     if not problems and (size := len(to_json(plan))) > JSON_BYTES_MAX:
         what = f"the checked plan has {size:,} bytes, the most is {JSON_BYTES_MAX:,}"
         problems.append(Problem(tree.place.file, 1, "", what, "it must fit in one record: shorten lists of values"))
@@ -49,8 +54,7 @@ def check_sources(sources: Mapping[str, str], retention_days: int = RETENTION_DA
     return plan
 
 
-def _plan(tree: Entries, problems: list[Problem], retention_days: int) -> Plan:
-    context = Context(_currency_of(tree), retention_days)
+def _plan(tree: Entries, problems: list[Problem], context: Context) -> Plan:
     at = Cursor(tree, tree.place, "", context, problems)
     section = at.section("a plan", keys.PLAN)
     section.read("leadflow", _format, FORMAT, f"begin with `leadflow: {FORMAT}`, the version of the plan's language")

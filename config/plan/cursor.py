@@ -25,6 +25,7 @@ class Context:
 
     currency: str
     retention_days: int
+    memory_days: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from config.plan.json_schema import plan_schema
 from config.plan.model import Plan
 from config.plan.problems import PlanProblems
 from config.plan.reading import read_files
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from console.applying import Step, apply, check, prepare_topics, step_to
 from console.reach import Reach, reach
 from console.screen import agree, count, item, near, screen, utc
@@ -39,7 +39,7 @@ def command() -> None:
 @path_argument
 def check_(path: Path) -> None:
     """Say all that is wrong with a plan, by file and line. Needs no Kafka."""
-    plan, _ = load_checked(path, load_settings(os.environ).retention_days)
+    plan, _ = load_checked(path, load_settings(os.environ))
     contracts = sum(len(buyer.contracts) for buyer in plan.buyers)
     screen().print(
         f"the plan is right: {count(len(plan.campaigns), 'campaign')}, {count(len(plan.suppliers), 'supplier')}, "
@@ -101,18 +101,18 @@ def schema() -> None:
     click.echo(json.dumps(plan_schema(), indent=2))
 
 
-def load_checked(path: Path, retention_days: int) -> tuple[Plan, dict[str, str]]:
+def load_checked(path: Path, settings: Settings) -> tuple[Plan, dict[str, str]]:
     """Return the checked plan and its files. Ends the command with every problem when there are any."""
     try:
         sources = read_files(path)
-        return check_sources(sources, retention_days), sources
+        return check_sources(sources, settings.retention_days, settings.memory_days), sources
     except PlanProblems as problems:
         found = count(len(problems.problems), "problem")
         raise click.ClickException(f"the plan has {found}\n{problems}") from None
 
 
 def _step(way: Reach, path: Path) -> Step:
-    plan, sources = load_checked(path, way.settings.retention_days)
+    plan, sources = load_checked(path, way.settings)
     return step_to(plan, sources, way.newest_plan())
 
 

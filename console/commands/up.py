@@ -45,7 +45,7 @@ def command(data: Path, workers: int, plan: Path | None) -> None:
     environ = {**os.environ, "LEADFLOW_DATA": str(data.resolve())}
     settings = load_settings(environ)
     if plan:
-        load_checked(plan, settings.retention_days)  # a wrong one is told before anything is started
+        load_checked(plan, settings)  # a wrong one is told before anything is started
     with interrupted_by_signals(_say_stopping):
         try:
             with Cluster(data, settings, environ, say=click.echo, progress=fetching_kafka) as cluster:

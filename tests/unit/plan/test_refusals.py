@@ -29,9 +29,9 @@ def _part(block: list[str], sign: str) -> str:
     return "\n".join(line[2:] for line in block if line.startswith(sign))
 
 
-def _refused(sources: dict[str, str], retention_days: int = 90) -> list[str]:
+def _refused(sources: dict[str, str], retention_days: int = 90, memory_days: int = 30) -> list[str]:
     with pytest.raises(PlanProblems) as caught:
-        check_sources(sources, retention_days)
+        check_sources(sources, retention_days, memory_days)
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -84,6 +84,13 @@ def test_empty_sections_are_refused() -> None:
         "plan.yaml:4: suppliers: there is no supplier; add one: without it no lead can come in",
         "plan.yaml:5: buyers: there is no buyer; add one",
     ]
+
+
+def test_what_owners_remember_bounds_how_long_a_lead_is_for_sale() -> None:
+    text = changed(("sell_within: 15m", "sell_within: 161h"))
+    why = "`161h` is too long; the most is 160h: buyers' owners remember a lead for 20 days, three times as long"
+    assert _refused({"plan.yaml": text}, memory_days=20) == [f"plan.yaml:18: campaigns.solar-us.sell_within: {why}"]
+    check_sources({"plan.yaml": text}, memory_days=21)
 
 
 @pytest.mark.parametrize(
