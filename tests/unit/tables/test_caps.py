@@ -65,12 +65,15 @@ def test_a_changed_zone_takes_effect_with_the_next_window() -> None:
 
 
 def test_windows_start_later_than_the_ones_before_whatever_the_zone() -> None:
-    """A zone with a longer window may start it before the old one started: then it starts where that one ended."""
-    counters = sold(None, NOW)
-    ends_at = counters.week.end_at
-    sunday = Calendar("Pacific/Kiritimati", 6)
-    after = caps.roll(counters, sunday.at(ends_at), ends_at)
-    assert after.week.start_at > counters.week.start_at
+    """A day of 25 hours in the new zone began with the one of 24 that is over: it starts where that one ended."""
+    puerto_rico, new_york = Calendar("America/Puerto_Rico", 0), Calendar("America/New_York", 0)
+    sunday = 1_793_505_600_000  # 1 November 2026, 04:00 UTC: midnight in both
+    account = caps.Account(rolled(None, sunday, puerto_rico))
+    account.count(100)
+    before, ends_at = account.close().day, sunday + DAY
+    after = caps.roll(account.close(), new_york.at(ends_at), ends_at).day
+    assert (before.start_at, before.end_at, new_york.at(ends_at).starts.day_at) == (sunday, ends_at, sunday)
+    assert (after.start_at, after.end_at, after.leads) == (ends_at, ends_at + HOUR, 0)
 
 
 def test_a_contract_counts_in_the_windows_of_its_buyer() -> None:
