@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Protocol
 
+from agents.asked import values_of
 from agents.dedup.keys import Claimant, PlanClaims, Row
 from agents.dedup.sentinel import fresh, write
 from agents.dedup.store import Seal, Store
-from agents.dedup.validate import values_of
 from schemas.errors import LeadflowError, Unavailable, Undecodable
 from schemas.records import Lead, Slip
 from schemas.topics import UNIQUE

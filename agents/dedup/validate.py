@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from agents.asked import LEAD_COLUMNS
 from agents.dedup.fields import Field, compile_field
 from agents.dedup.text import Wrong
 from config.plan.model import FieldRule
@@ -19,8 +20,6 @@ from schemas.records import Fault, Lead, LeadReceived
 #: Typed columns of a received lead that may be fields of a campaign; every other field is read from its map.
 _ABOUT_THE_RECORD = {"supplier_lead_id", "campaign_id", "supplier_id", "submitted_at", "test", "sub_ids", "fields"}
 RECEIVED_COLUMNS = frozenset(LeadReceived.__struct_fields__) - _ABOUT_THE_RECORD
-#: Typed columns of the lead that travels on; every other field goes into its map.
-LEAD_COLUMNS = tuple(name for name in Lead.__struct_fields__ if name != "fields")
 
 #: Reads the canonical values of a lead, or None.
 PlainReader = Callable[[LeadReceived], dict[str, str] | None]
@@ -161,13 +160,3 @@ class Validator:
     def body(self, values: dict[str, str]) -> bytes:
         """Return the bytes of the lead as it travels on."""
         return self._plain_body(values) or own_writer("Lead")(self.lead(values))
-
-
-def values_of(lead: Lead) -> dict[str, str]:
-    """Return the canonical values of a lead that was valid once, as `Validator.check` gave them."""
-    values = dict(lead.fields)
-    for name in LEAD_COLUMNS:
-        value: str | None = getattr(lead, name)
-        if value is not None:
-            values[name] = value
-    return values

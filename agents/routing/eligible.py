@@ -14,7 +14,7 @@ from agents.routing.pick import Picks, Stakes, is_plain, pick_by_buyer, pick_by_
 from agents.status_view import StatusView, skip_step
 from config.plan.compiled import CompiledCampaign, CompiledContract, CompiledPlan
 from schemas.reasons import CAPPED, Reason
-from schemas.records import Candidate, Slip, Step
+from schemas.records import Candidate, Step
 from schemas.route import Pool
 
 #: Most skips written into a trace. Every reason is kept once, so that the sum of them stays true.
@@ -109,11 +109,10 @@ class Market:
         self._skips: dict[str, Step] = {}
         self._moment: tuple[StatusView | None, int, int] = (None, -1, -1)
 
-    def field(self, slip: Slip, grade: str, view: StatusView, now_ms: int) -> Field:
-        """Return who may be asked for this lead now, by what the view knows (P1)."""
-        values = {**slip.attributes, **slip.private} if slip.private else slip.attributes
+    def field(self, values: Mapping[str, str], grade: str, view: StatusView, now_ms: int, *, test: bool) -> Field:
+        """Return who may be asked for a lead of these values now, by what the view knows (P1)."""
         accepting = self.campaign.eligible(values, grade)
-        if slip.test:
+        if test:
             return self._field_of_test(accepting, view, now_ms)
         if self._moment != (view, view.changes, now_ms):
             self._fields.clear()

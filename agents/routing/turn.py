@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from agents.asked import asked_of
 from agents.endings import unfilled
 from agents.ranked_anew import WAIT_MS
 from agents.routing.credits import Credits
@@ -65,7 +66,7 @@ class Turn:
 
     def lead(self, scored: Scored) -> None:
         """Route a scored lead, unless it was routed before (rule 2): all of its rights are emitted, in this step."""
-        slip, score, _, _ = scored
+        slip, score, _, body = scored
         if slip.plan_version > self._plan.version:
             self.behind = max(self.behind, slip.plan_version)
             return
@@ -77,7 +78,7 @@ class Turn:
         count = market.campaign.rights if market is not None else 1
         self._routed.put(slip.lead_id, routed(slip, count, self._now_ms))
         fresh = market is not None and self._now_ms < slip.sell_by
-        field = market.field(slip, score.grade, self._office.status, self._now_ms) if market and fresh else _NOBODY
+        field = self._field(market, slip, body, score.grade) if market is not None and fresh else _NOBODY
         rights = self._rights(slip, count, field.value_minor)
         candidates = field.pool.candidates
         picks = self._pick(field, count, slip.test) if candidates else _NO_PICKS
@@ -102,7 +103,7 @@ class Turn:
             self.behind = max(self.behind, plan_needed)
             return
         market = self._markets.get(slip.campaign_id)
-        field = market.field(slip, head.score.grade, self._office.status, self._now_ms) if market else _NOBODY
+        field = self._field(market, slip, body, head.score.grade) if market is not None else _NOBODY
         right = replace(
             head.right,
             rerouted=True,
@@ -126,6 +127,11 @@ class Turn:
         offer = slips.offer(scored, right, route, 0, trace)
         will = will_of(scored[0], right)
         self._epoch.emit(OFFERS, slips.seal_offer(offer), buyer_id, headers=((HEADER, will),), known=offer)
+
+    def _field(self, market: Market, slip: Slip, body: bytes, grade: str) -> Field:
+        """Return who may be asked for a lead now."""
+        values = asked_of(slip, body, self._office.slips.lead_of, self._plan.version)
+        return market.field(values, grade, self._office.status, self._now_ms, test=slip.test)
 
     def _rights(self, slip: Slip, count: int, value_minor: int) -> list[Right]:
         """Return the lead's rights; the payout is pinned from the plan in force now, a test lead has none."""

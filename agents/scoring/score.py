@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from config.plan.compiled import CompiledPlan, Scored
 from config.plan.model import LOWEST_GRADE
 from schemas.records import Points, Score, Slip
@@ -21,12 +23,12 @@ class Scores:
         #: By the identity of the plan's answer, which is kept here so that no other takes its identity.
         self._known: dict[int, tuple[Scored, Score]] = {}
 
-    def of(self, slip: Slip) -> Score:
-        """Return the lead's score."""
+    def of(self, slip: Slip, values: Mapping[str, str]) -> Score:
+        """Return the score of a lead of these values, which conditions may ask."""
         campaign = self.plan.campaigns.get(slip.campaign_id)
         if campaign is None:
             return self._retired
-        scored = campaign.score({**slip.attributes, **slip.private} if slip.private else slip.attributes)
+        scored = campaign.score(values)
         known = self._known.get(id(scored))
         if known is None:
             known = self._known[id(scored)] = scored, self._score(*scored)

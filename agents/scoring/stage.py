@@ -1,10 +1,11 @@
-"""The stage `scoring`: from leads.unique to leads.scored, same key, same partition. The lead's body is not read."""
+"""The stage `scoring`: from leads.unique to leads.scored, same key, same partition. The lead's body is seldom read."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
+from agents.asked import asked_of
 from agents.scoring.score import Scores
 from agents.views import PlanView
 from config.plan.compiled import CompiledPlan
@@ -55,8 +56,9 @@ class ScoringStage(Stage):
                 raise EpochLost(f"{message!r} was not prepared")
             if isinstance(one, Exception):
                 raise one
-            slip = one[0]
-            scored = slips.scored(one, scores.of(slip))
+            slip, _, body = one
+            values = asked_of(slip, body, slips.lead_of, scores.plan.version)
+            scored = slips.scored(one, scores.of(slip, values))
             epoch.emit(SCORED, slips.seal_scored(scored), slip.lead_id, partition=batch.partition, known=scored)
             if not slip.test:
                 self._tally["scored", ""] += 1

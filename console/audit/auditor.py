@@ -234,7 +234,7 @@ class Auditor:
             case.extras.append(Extra(place_of(message), "a further unique record"))
             return
         flow.unique = place_of(message)
-        flow.values = values_of(self._openings.lead_of(body))
+        flow.values = flow.asked = values_of(self._openings.lead_of(body))
         self._docket.on_time(message, slip.unique_at, "intake of lead", slip.lead_id)
         self._end((slip.received_partition, slip.received_offset), End(flow.unique, message.timestamp_ms, flow))
         self._docket.settle(case)

@@ -140,7 +140,7 @@ class Flow:
         self.received: Received | None = None
         self.slip: Slip | None = None
         self.body: bytes = b""
-        #: What conditions may ask of the lead: its attributes, and private fields.
+        #: What conditions may ask of the lead: its slip's, and all of its fields once the unique record is read.
         self.asked: Mapping[str, str] = {}
         #: All of its fields, once the unique record is read.
         self.values: dict[str, str] | None = None

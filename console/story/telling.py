@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from agents.asked import values_of
 from config.plan.compiled import CompiledPlan
 from config.plan.conditions import GRADE, Failing
 from config.plan.explain import Answer, answers
@@ -236,7 +237,7 @@ def _answers(story: Story) -> tuple[Answer, ...]:
         return ()
     slip = story.unique.slip
     campaign = plan.campaigns.get(slip.campaign_id)
-    values = {**slip.attributes, **slip.private}
+    values = values_of(story.unique.lead) if plan.version > slip.plan_version else {**slip.attributes, **slip.private}
     return answers(campaign, values, story.scored.score.grade) if campaign else ()
 
 

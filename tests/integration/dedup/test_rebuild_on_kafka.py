@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from confluent_kafka import Producer
 
+from agents.asked import values_of
 from agents.dedup.claims import Claims
 from agents.dedup.hashes import Hashes
 from agents.dedup.keys import Claimant, PlanClaims
 from agents.dedup.rebuild import ClientLog, Rebuilder
 from agents.dedup.store import RedisStore, connect
-from agents.dedup.validate import values_of
 from schemas.errors import Unavailable
 from schemas.records import Lead, Slip
 from schemas.topics import UNIQUE

@@ -142,6 +142,32 @@ def test_rule_14_the_wait_for_a_plan_that_does_not_come_has_an_end() -> None:
     assert [step.reason for step in end.trace].count("TERMS_CHANGED") == 2
 
 
+@pytest.mark.parametrize(
+    ("accept", "sold", "unfilled"),
+    [("{email: {starts_with: ann}}", ["a"], []), ("{not: {email: {starts_with: ann}}}", [], ["NO_COVERAGE"])],
+)
+def test_rule_14_a_later_plan_may_ask_a_lead_for_what_the_plan_of_its_intake_did_not(
+    accept: str, sold: list[str], unfilled: list[str]
+) -> None:
+    pipeline = started(market(Seller("a")))
+    pipeline.send(1)
+    pipeline.apply(market(Seller("a", accept=accept), version=2))
+    pipeline.drain()
+    assert (pipeline.buyers(), pipeline.unfilled()) == (sold, unfilled)
+
+
+def test_rule_14_a_right_that_comes_back_is_asked_for_what_the_new_terms_want() -> None:
+    pipeline = started(market(Seller("a")))
+    pipeline.send(1)
+    pipeline.step(pipeline.routing, SCORED, 0)
+    (offer,) = pipeline.waiting(OFFERS)
+    pipeline.take_away(offer)
+    pipeline.apply(market(Seller("a", accept="{email: {starts_with: ann}}"), version=2))
+    pipeline.produce(OFFERS, "a", offer.value or b"", headers=offer.headers)
+    pipeline.drain()
+    assert pipeline.buyers() == ["a"]
+
+
 def test_rule_14_a_second_ranking_charges_nobody() -> None:
     pipeline = overtaken()
     before = pipeline.table(pipeline.routing, "rotations")

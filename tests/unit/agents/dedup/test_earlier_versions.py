@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from agents.asked import values_of
 from agents.dedup.keys import Claimant, PlanClaims
-from agents.dedup.validate import values_of
 from config.plan.compiled import compile_plan
 from config.plan.dedupes import DedupeHistory
 from config.plan.model import DedupeRule

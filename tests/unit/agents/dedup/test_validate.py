@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from agents.asked import values_of
 from agents.dedup.fields import compile_field
 from agents.dedup.text import Wrong
-from agents.dedup.validate import Validator, values_of
+from agents.dedup.validate import Validator
 from config.plan.model import FieldRule
 from schemas.codec import own_writer
 from schemas.reasons import Reason

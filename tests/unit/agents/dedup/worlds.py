@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from agents.asked import values_of
 from agents.dedup.claims import Claims
 from agents.dedup.hashes import Hashes
 from agents.dedup.keys import Claimant, PlanClaims
 from agents.dedup.memory_store import MemoryStore
 from agents.dedup.rebuild import Rebuilder, UniqueLog
-from agents.dedup.validate import values_of
 from schemas.errors import Unavailable
 from schemas.records import Lead, Slip
 from tests.unit.agents.intake import NOW, SLIPS, MemoryUniqueLog, open_unique, plan

@@ -28,7 +28,8 @@ def closed(buyer_id: str, reason: str = "BUYER_CAP", until: int = -1) -> BuyerSt
 
 
 def field(plan: CompiledPlan, *statuses: BuyerStatus, slip: Slip | None = None, grade: str = "A") -> Field:
-    return markets_of(plan)["solar-us"].field(slip or make_slip(1), grade, view_with(*statuses), NOW)
+    slip = slip or make_slip(1)
+    return markets_of(plan)["solar-us"].field(slip.attributes, grade, view_with(*statuses), NOW, test=slip.test)
 
 
 def asked(found: Field) -> list[str]:
@@ -87,7 +88,7 @@ def test_a_lead_that_nobody_accepts_has_no_coverage() -> None:
 def test_the_same_answer_is_worked_out_once() -> None:
     chosen = markets_of(reference_plan())["solar-us"]
     view = view_with()
-    fields = [chosen.field(make_slip(number), "A", view, NOW) for number in range(2)]
+    fields = [chosen.field(make_slip(number).attributes, "A", view, NOW, test=False) for number in range(2)]
     assert fields[0].lineup is fields[1].lineup
 
 

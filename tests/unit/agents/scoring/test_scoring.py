@@ -45,8 +45,8 @@ def test_points_by_rule_give_a_grade(
     attributes: dict[str, str], private: dict[str, str], grade: str, rules: tuple[tuple[str, int], ...]
 ) -> None:
     scores = Scores(plan(), NOW)
-    found = scores.of(slip(attributes=attributes, private=private))
-    assert scores.of(slip(attributes=attributes, private=private)) is found
+    found = scores.of(SLIP, attributes | private)
+    assert scores.of(SLIP, attributes | private) is found
     assert found.grade == grade
     assert found.rules == tuple(Points(rule, points) for rule, points in rules)
     assert found.points == sum(points for _, points in rules)
@@ -54,7 +54,7 @@ def test_points_by_rule_give_a_grade(
 
 
 def test_a_campaign_that_was_retired_on_the_way_scores_nothing_and_loses_nothing() -> None:
-    assert Scores(plan(), NOW).of(slip(campaign_id="gone")) == Score(0, "D", (), NOW)
+    assert Scores(plan(), NOW).of(slip(campaign_id="gone"), {}) == Score(0, "D", (), NOW)
 
 
 def staged(version: int = 1) -> ScoringStage:
@@ -82,6 +82,19 @@ def test_the_lead_goes_on_in_the_same_partition_under_the_same_key() -> None:
     assert isinstance(first, LeadScored)
     assert (first.slip, first.lead) == (SLIP, MARIA)
     assert (first.score.grade, first.score.points, first.score.scored_at) == ("A", 90, NOW + 9)
+
+
+def test_a_later_plan_reads_the_lead_itself_and_the_plan_of_intake_its_slip() -> None:
+    lead = Lead(state="TX", fields={"owns_home": "true", "monthly_bill": "220"})
+    of_intake = slip(attributes={"state": "TX"}, private={})
+    value = SLIPS.seal_unique(SLIPS.unique(of_intake, SLIPS.body_of(lead)))
+    points = []
+    for version in (1, 2):
+        (scored,) = take(staged(version), unique(0, value)).of("leads.scored")
+        assert isinstance(scored, LeadScored)
+        assert (scored.slip, scored.lead) == (of_intake, lead)
+        points.append(scored.score.points)
+    assert points == [20, 90]
 
 
 def test_a_poison_record_fails_alone_and_only_in_process() -> None:
