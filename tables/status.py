@@ -46,9 +46,11 @@ def standing_of(
 
 
 def next_change(rules: BuyerRules, standings: dict[str, Standing], now_ms: int) -> int:
-    """Return when a standing of this buyer may change by time alone: hours, ends of pauses and of full windows."""
+    """Return when a standing of this buyer may change by time alone: hours, ends of pauses and of full windows.
+
+    A pause that ends while another reason closes the contract changes nothing.
+    """
     candidates = [rules.schedule.at(now_ms).until_ms]
-    candidates += [until for until in rules.state.pauses.values() if until > now_ms]
     candidates += [standing.closed_until for standing in standings.values() if standing.closed_until > now_ms]
     return min(candidates)
 

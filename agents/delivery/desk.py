@@ -87,11 +87,12 @@ class Desk:
         return [buyer_id for buyer_id, at in self._changes_at.items() if at <= now_ms]
 
     def cap_fill(self, now_ms: int) -> Iterator[CapFill]:
-        """Yield how full the caps of all buyers are. May be called from any thread: what it reads is never changed."""
+        """Yield how full the caps of all buyers are. May be called from any thread: what it reads is never changed.
+
+        Who is retired has no caps.
+        """
         for buyer_id, (rules, counters) in list(self._books.items()):
-            if rules.state.terms.retired:
-                continue
-            caps = {"": rules.caps, **{key: one.caps for key, one in rules.contracts.items() if not one.terms.retired}}
+            caps = {"": rules.caps, **{key: one.caps for key, one in rules.contracts.items()}}
             for contract_id, of_contract in caps.items():
                 for cap, ratio in fill(of_contract, counters[contract_id], now_ms):
                     yield CapFill(buyer_id, contract_id, cap.measure, cap.window, ratio)

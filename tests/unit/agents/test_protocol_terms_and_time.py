@@ -168,6 +168,15 @@ def test_rule_14_a_right_that_comes_back_is_asked_for_what_the_new_terms_want() 
     assert pipeline.buyers() == ["a"]
 
 
+def test_rule_14_a_right_that_comes_back_was_worth_the_most_that_any_plan_would_have_paid() -> None:
+    pipeline = overtaken()
+    pipeline.step(pipeline.delivery, OFFERS, 0)
+    pipeline.now_ms += 900_000
+    pipeline.drain()
+    (end,) = pipeline.records(UNFILLED, RightUnfilled)
+    assert (end.reason, end.value_minor) == ("STALE", 3000)
+
+
 def test_rule_14_a_second_ranking_charges_nobody() -> None:
     pipeline = overtaken()
     before = pipeline.table(pipeline.routing, "rotations")

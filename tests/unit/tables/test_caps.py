@@ -64,6 +64,18 @@ def test_a_changed_zone_takes_effect_with_the_next_window() -> None:
     assert next_day.day.end_at == tokyo.at(ends_at).ends.day_at
 
 
+def test_a_month_of_the_old_zone_ends_by_itself() -> None:
+    """In Kolkata a month ends at half past an hour, after the shorter windows have gone over to the new zone."""
+    kolkata, utc = Calendar("Asia/Kolkata", 0), Calendar("UTC", 0)
+    ends_at = kolkata.at(NOW).ends.month_at
+    account = caps.Account(rolled(None, NOW, kolkata))
+    account.count(100)
+    before = rolled(account.close(), ends_at - 1, utc)
+    after = rolled(before, ends_at, utc)
+    assert (before.month.leads, after.month.leads) == (1, 0)
+    assert after.hour is before.hour
+
+
 def test_windows_start_later_than_the_ones_before_whatever_the_zone() -> None:
     """A day of 25 hours in the new zone began with the one of 24 that is over: it starts where that one ended."""
     puerto_rico, new_york = Calendar("America/Puerto_Rico", 0), Calendar("America/New_York", 0)

@@ -87,6 +87,13 @@ def test_clocks_that_go_back_into_the_hours_open_again_with_the_change() -> None
     assert schedule.at(closed.until_ms).open
 
 
+def test_clocks_that_go_back_over_midnight_open_the_evening_again() -> None:
+    """At 00:01 on Sunday 7 November 2010 it was 23:01 on Saturday again."""
+    zone = "America/St_Johns"
+    closed = Schedule(zone, False, (OpenHours(5, 1410, 1440),)).at(at(zone, 2010, 11, 7, 0, 0))
+    assert (closed.open, closed.until_ms) == (False, at(zone, 2010, 11, 6, 23, 30, fold=1))
+
+
 def test_a_clock_that_goes_back_is_answered_anew() -> None:
     schedule = schedule_of(PACIFIC, False, SUNCO)
     assert not schedule.at(at(PACIFIC, 2026, 6, 2, 21)).open

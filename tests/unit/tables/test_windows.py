@@ -90,6 +90,17 @@ def test_a_day_that_is_skipped_belongs_to_the_next() -> None:
     assert before.ends.day_at == at(zone, 2011, 12, 31)
 
 
+def test_clocks_that_go_back_over_midnight_open_no_day_again_and_cut_the_hour() -> None:
+    """At 00:01 on 7 November 2010 it was 23:01 on the 6th again."""
+    zone = "America/St_Johns"
+    before, again = at(zone, 2010, 11, 7, 0, 0), at(zone, 2010, 11, 6, 23, 30, fold=1)
+    first, second = windows(zone, before), windows(zone, again)
+    assert first.starts.day_at == second.starts.day_at == before
+    assert first.ends.day_at == second.ends.day_at == at(zone, 2010, 11, 8)
+    assert (first.starts.hour_at, first.ends.hour_at) == (before, before + 60_000)
+    assert second.starts.hour_at == before + 60_000
+
+
 def test_a_week_may_start_on_sunday() -> None:
     zone = "America/Chicago"
     moment = windows(zone, at(zone, 2026, 6, 2, 10), week_starts=6)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from agents.delivery.desk import CapFill
 from agents.delivery.stage import Delivery
+from agents.terms import terms_of
+from config.plan.compiled import compile_plan
+from config.plan.succession import succeed
 from schemas.errors import Undecodable
 from schemas.records import BuyerCommand, BuyerLead, BuyerStatus, Lead, LeadClosed, LeadSold, OpenLead
 from schemas.topics import BUYER_STATUS, CLOSED, OFFERS, SOLD
@@ -146,6 +151,39 @@ def test_a_topic_that_is_gone_closes_that_buyer_alone() -> None:
     assert (sold.buyer_id, [step.reason for step in sold.trace]) == ("b", ["TOPIC_UNAVAILABLE"])
     assert pipeline.view.closing("a-solar", pipeline.now_ms) is not None
     assert pipeline.view.closing("b-solar", pipeline.now_ms) is None
+
+
+def test_nobody_looks_for_the_topic_of_a_buyer_that_is_retired() -> None:
+    old = market(Seller("a"), Seller("b", priority=2))
+    pipeline = Pipeline(old)
+    pipeline.missing.add("buyers.a.leads")
+    pipeline.drain()
+    pipeline.tick()
+    assert pipeline.delivery.due_at(0) == pipeline.now_ms + 250
+    pipeline.apply(compile_plan(succeed(old.plan, market(Seller("b", priority=2)).plan), 2))
+    pipeline.drain()
+    pipeline.advance(SECOND_MS)
+    assert (pipeline.delivery.due_at(0) or 0) > pipeline.now_ms + SECOND_MS
+    assert said(pipeline)[-1] == ("a-solar", False, "BUYER_RETIRED")
+
+
+def test_a_contract_that_its_terms_do_not_name_any_more_is_announced_as_retired() -> None:
+    pipeline = started(market(Seller("a"), Seller("b", priority=2)))
+    pipeline.tell(replace(terms_of(pipeline.plan, "a", pipeline.now_ms), contracts=()))
+    pipeline.drain()
+    assert said(pipeline)[-1] == ("a-solar", False, "BUYER_RETIRED")
+
+
+def test_how_full_caps_are_is_told_of_buyers_that_can_buy() -> None:
+    old = market(Seller("a", caps="{leads: {day: 4}}"), Seller("b", contract_caps="{spend: {total: 60.00}}"))
+    pipeline = started(old)
+    pipeline.send(1, 2)
+    pipeline.drain()
+    full = list(pipeline.delivery.cap_fill(pipeline.now_ms))
+    assert full == [CapFill("a", "", "leads", "day", 0.25), CapFill("b", "b-solar", "spend", "total", 0.5)]
+    pipeline.apply(compile_plan(succeed(old.plan, market(Seller("a", caps="{leads: {day: 4}}")).plan), 2))
+    pipeline.drain()
+    assert list(pipeline.delivery.cap_fill(pipeline.now_ms)) == full[:1]
 
 
 # --- test leads --------------------------------------------------------------------------------------------
