@@ -58,7 +58,6 @@ def _by_library(region: str, code: int) -> Parse:
             raise wrong_type("is not a phone number") from None
         if number.country_code != code or not phonenumbers.is_valid_number(number):
             raise wrong_type(f"is not a phone number of the calling code +{code}")
-        number.extension = None
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
     return parse

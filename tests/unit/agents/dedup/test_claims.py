@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
-from agents.dedup.claims import CHUNK_ROWS, Claims, Earlier
+from agents.dedup.claims import BUDGET_S, CHUNK_ROWS, Claims, Earlier
 from agents.dedup.hashes import Hashes
 from agents.dedup.keys import LAG_MS, REPEATS_MS, PlanClaims
 from agents.dedup.rebuild import Rebuilder
@@ -45,6 +45,16 @@ def test_positions_of_hits_count_over_all_chunks(world: World) -> None:
     rows = [row(at, f"e{at % (CHUNK_ROWS + 10)}") for at in range(CHUNK_ROWS + 20)]
     _, earlier = claims.claim(rows, wanted)
     assert sorted(earlier) == list(range(CHUNK_ROWS + 10, CHUNK_ROWS + 20))
+
+
+def test_no_further_chunk_is_begun_that_could_pass_the_budget(world: World) -> None:
+    settled(world.worker(), need())
+    slow = Claims(
+        world.store, Rebuilder(world.store, world.log, open_unique, lambda: NOW, lambda work: work()), BUDGET_S
+    )
+    assert slow.claim([row(at, f"e{at}") for at in range(CHUNK_ROWS)], need())[1] == {}
+    with pytest.raises(Unavailable, match="too slow"):
+        slow.claim([row(at, f"e{at}") for at in range(CHUNK_ROWS + 1)], need())
 
 
 def test_an_epoch_whose_claims_were_lost_before_its_commit_is_refused(world: World) -> None:

@@ -67,14 +67,16 @@ def test_campaigns_everywhere_share_families_and_the_longest_window() -> None:
         "b": everywhere("email", within=9 * DAY),
         "c": DedupeRule("all", ("phone", "email"), DAY),
         "d": None,
+        "e": everywhere("email", within=2 * DAY),
     }
     assert windows(campaigns.items()) == {"*/email": 9 * DAY, "*/phone": 5 * DAY, "c/email+phone": DAY}
     assert shape({name: (Ruled(1, rule),) for name, rule in campaigns.items()}) == {
-        **dict.fromkeys("abcd", 0),
+        **dict.fromkeys("abcde", 0),
         "a>*/email": 9 * DAY,
         "a>*/phone": 5 * DAY,
         "b>*/email": 9 * DAY,
         "c>c/email+phone": DAY,
+        "e>*/email": 9 * DAY,
     }
 
 

@@ -111,6 +111,23 @@ def test_an_optional_field_may_be_empty_but_not_wrong() -> None:
     assert VALIDATOR.check(received(postal_code="x")).faults[0].field == "postal_code"
 
 
+@pytest.mark.parametrize(
+    ("type_", "low", "high", "outside"),
+    [
+        ("integer", "-5", "5000", ["-6", "5001"]),
+        ("decimal", "9.5", "10", ["9.4999", "10.0001", "100"]),
+        ("date", "2026-06-02", "2026-06-30", ["2026-06-01", "2026-07-01"]),
+    ],
+)
+def test_bounds_belong_to_what_is_allowed(type_: str, low: str, high: str, outside: list[str]) -> None:
+    read = compile_field(rule("x", type_, min=low, max=high)).read
+    assert (read(low), read(high)) == (low, high)
+    for value in outside:
+        with pytest.raises(Wrong) as caught:
+            read(value)
+        assert (caught.value.code, value in caught.value.detail) == (Reason.VALIDATION_RANGE, False)
+
+
 def test_a_value_that_is_far_too_long_is_refused_unread() -> None:
     faults = VALIDATOR.check(received(first_name="x" * 5000, email="a" * 70_000)).faults
     assert [(fault.field, fault.code) for fault in faults] == [
