@@ -100,6 +100,20 @@ def test_terms_are_the_same_in_every_process() -> None:
     assert result.stdout.strip() == _terms() == "8d6865e3ea3ce1e5"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        (SUNCO, "{last_name: Smith}"),
+        ("{when: {grade: A}, is: 55.00}", "{when: {last_name: Smith}, is: 55.00}"),
+        ("when: {owns_home: true}", "when: {last_name: Smith}"),
+    ],
+)
+def test_a_personal_field_that_any_condition_reads_is_told_to_intake(change: tuple[str, str]) -> None:
+    before, after = solar(), solar(change)
+    assert "last_name" not in before.private_fields
+    assert after.private_fields == before.private_fields | {"last_name"}
+
+
 def test_free_is_a_price_of_nothing() -> None:
     assert solar(("price: 38.00", "price: free")).contracts[1].price(CALIFORNIAN, "A") == (0, "0.00 USD")
 
