@@ -78,7 +78,7 @@ class CompiledContract:
         return Verdict(failing is None, failing)
 
     def first_failing(self, values: Values, grade: str) -> Failing | None:
-        """Return (test, wanted, got) of the first part of `accept` that fails, None if the contract accepts."""
+        """Return (fields, wanted, got) of the first part of `accept` that fails, None if the contract accepts."""
         return first_failing(self.accept, values, grade)
 
 

@@ -63,14 +63,19 @@ EVERYTHING = AllOf(())
 
 
 class Failing(NamedTuple):
-    """Why a condition does not hold: the first part that fails, what it wants, and what was there, in words.
+    """Why a condition does not hold: the first part that fails, as fields, in words, and with what was there.
 
-    `got` may hold a person's value: it is for explanations shown to those who may see it, never for a log.
+    `got` has the value of each of `fields`, NOTHING for an absent one. It may hold a person's values: it is for
+    explanations shown to those who may see it, never for a log.
     """
 
-    test: str
+    fields: tuple[str, ...]
     wanted: str
-    got: str
+    got: tuple[str, ...]
+
+
+NOTHING = "nothing"
+"""Stands in an explanation for a value that the lead does not have."""
 
 
 def key_of(kind: str, text: str | None) -> Key | None:
@@ -228,17 +233,14 @@ def first_failing(condition: Condition, values: Values, grade: str) -> Failing |
     if compile_condition(condition)(values, grade):
         return None
     match condition:
-        case FieldTest():
-            return Failing(condition.field, wanted(condition), _got(condition.field, values, grade))
         case AllOf(parts=parts):
             failings = (first_failing(part, values, grade) for part in parts)
             return next(failing for failing in failings if failing is not None)
-        case AnyOf() | NotOf():
-            names = list(dict.fromkeys(test.field for test in tests_of(condition)))
-            got = ", ".join(f"{name} {_got(name, values, grade)}" for name in names)
-            return Failing(", ".join(names), describe(condition), got)
+        case FieldTest() | AnyOf() | NotOf():
+            names = tuple(dict.fromkeys(test.field for test in tests_of(condition)))
+            return Failing(names, describe(condition), tuple(_got(name, values, grade) for name in names))
 
 
 def _got(field: str, values: Values, grade: str) -> str:
     value = grade if field == GRADE else values.get(field)
-    return value if value else "nothing"
+    return value if value else NOTHING

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from console.audit.evidence import Evidence
+from console.reasons import in_words
 from console.screen import local, money, priced
 from schemas.reasons import CAPPED, Reason
 from schemas.records import LeadClosed, LeadRejected, LeadSold
@@ -69,17 +70,12 @@ def _duplicate(fact: LeadRejected) -> Told:
 
 
 def _unsold(fact: LeadClosed) -> Told:
-    why = {
-        Reason.NO_COVERAGE: "no contract accepts it: nobody buys in its area",
-        Reason.ALL_CAPPED: "every contract that accepts it had its cap full",
-        Reason.ALL_CLOSED: "every contract that accepts it was closed at that hour",
-    }
     worth = f"; {money(fact.value_minor, fact.currency)} could have been had" if fact.value_minor else ""
     return Told(
         "an unsold lead",
         fact.lead_id,
         (
-            f"{fact.reason}: {why.get(Reason(fact.reason), 'its buyers declined for different reasons')}{worth}",
+            f"{fact.reason}: {in_words(fact.reason)}{worth}",
             f"nothing is owed to {fact.supplier_id} for it",
         ),
     )

@@ -8,8 +8,9 @@ from a moment before it for all others.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
@@ -113,9 +114,9 @@ def gather(way: Reach, name: str) -> Story:
     search = _Search(way)
     if match := _COORDINATES.fullmatch(name):
         return search.at(Place(int(match[1]), int(match[2])))
-    if _is_uuid(name):
-        return search.by_ids([name], name)
-    return search.by_ids(_identities(way.plan().plan, name), name)
+    if _is_uuid(name) and (story := search.by_id(name.lower())) is not None:
+        return story
+    return search.by_name(_identities(way.plan().plan, name), name)  # also suppliers name their leads by UUIDs
 
 
 def _is_uuid(text: str) -> bool:
@@ -125,14 +126,25 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-def _identities(plan: Plan, supplier_lead_id: str) -> list[str]:
-    """Return every lead_id that the supplier's id may have become: an identity is computed, so no search is needed."""
-    return [
-        identity(supplier.id, terms.campaign_id, supplier_lead_id, test=test)
+def _identities(plan: Plan, supplier_lead_id: str) -> dict[str, str]:
+    """Return every lead_id that the supplier's id may have become, with what it would be in words.
+
+    An identity is computed, so no search is needed.
+    """
+    may_be = (
+        (supplier.id, terms.campaign_id, test)
         for supplier in plan.suppliers
         for terms in supplier.campaigns
         for test in (False, True)
-    ][:CANDIDATES_MAX]
+    )
+    return {
+        identity(supplier, campaign, supplier_lead_id, test=test): f"of {supplier}, {campaign}, {_kind(test)}"
+        for supplier, campaign, test in islice(may_be, CANDIDATES_MAX)
+    }
+
+
+def _kind(test: bool) -> str:
+    return "test" if test else "live"
 
 
 class _Search:
@@ -142,21 +154,33 @@ class _Search:
         self._way = way
         self._counts = way.reader.topics()
 
-    def by_ids(self, lead_ids: list[str], name: str) -> Story:
-        """Tell the one lead among these ids that was ever seen."""
-        found: dict[str, int] = {}
-        for topic in (UNIQUE, REJECTED):
-            found |= self._newest(topic, set(lead_ids) - found.keys())
+    def by_id(self, lead_id: str) -> Story | None:
+        """Tell the lead of this id; None when it was never seen."""
+        found = self._seen({lead_id})
+        return self._tell(lead_id, found[lead_id] - EARLIER_MS) if found else None
+
+    def by_name(self, may_be: Mapping[str, str], name: str) -> Story:
+        """Tell the one lead among these ids that was ever seen. Raises NotFound, Ambiguous."""
+        found = self._seen(set(may_be))
         if not found:
             raise NotFound(
                 f"no lead {name!r} in {UNIQUE} and {REJECTED} of {self._way.settings.kafka}; a lead is named by its "
                 "lead_id, its supplier's id, or where it came in (3@1234); a lead just sent may not be there yet"
             )
         if len(found) > 1:
-            listed = "\n".join(f"  leadflow lead show {lead_id}" for lead_id in sorted(found))
+            listed = "\n".join(
+                f"  leadflow lead show {lead_id}   {words}" for lead_id, words in may_be.items() if lead_id in found
+            )
             raise Ambiguous(f"{name!r} stands for {len(found)} leads:\n{listed}")
         ((lead_id, since_ms),) = found.items()
         return self._tell(lead_id, since_ms - EARLIER_MS)
+
+    def _seen(self, lead_ids: set[str]) -> dict[str, int]:
+        """Return those of the ids that a lead was given, each with the time of a fact of it."""
+        found: dict[str, int] = {}
+        for topic in (UNIQUE, REJECTED):
+            found |= self._newest(topic, lead_ids - found.keys())
+        return found
 
     def at(self, place: Place) -> Story:
         """Tell the lead that came in at a place; one that no stage could read has a story of its own."""

@@ -11,11 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from agents.asked import values_of
 from config.plan.compiled import CompiledPlan
-from config.plan.conditions import GRADE, Failing
+from config.plan.conditions import GRADE, NOTHING, Failing
 from config.plan.explain import Answer, answers
-from console.masking import STARS, mask
+from console.masking import mask
+from console.reasons import in_words
 from console.screen import local, money, near, priced, utc
 from console.story.gathering import NotFound, Placed, Story
 from schemas.reasons import Reason
@@ -24,6 +27,8 @@ from schemas.records import BuyerLead, CapUse, Lead, LeadReceived, LeadRejected,
 _MILLISECONDS = re.compile(r"\b1\d{12}\b")
 #: Numbers in the detail of a budget's step; those of a date have hyphens, colons or dots around them.
 _AMOUNTS = re.compile(r"(?<![\d:.-])\b\d+\b(?![\d:.-])")
+#: A price's rule that tells the score of a lead.
+_SAYS_GRADE = re.compile(rf"\b{GRADE}\b")
 #: Characters shown of a long text such as the words of a consent.
 TEXT_MAX = 160
 
@@ -70,29 +75,40 @@ def tell_buyer(story: Story, buyer_id: str, *, unmask: bool = False) -> list[Sec
     Raises:
         NotFound: the plan of that time has no such buyer.
     """
-    plan = story.plan()
-    zones = _zones(plan)
+    zones = _zones(story.plan())
     own = [sale for sale in story.sold if sale.buyer_id == buyer_id]
     if buyer_id not in zones and not own:
         raise NotFound(f"the plan that decided on this lead has no buyer {buyer_id!r}{near(buyer_id, sorted(zones))}")
     section = Section(f"lead {story.lead_id}, as {buyer_id} may know it")
     for sale in own:
-        for line in _sale_lines(sale, story.deliveries.get(sale.sale_id)):
+        known = replace(sale, price_rule="") if _SAYS_GRADE.search(sale.price_rule) else sale
+        for line in _sale_lines(known, story.deliveries.get(sale.sale_id)):
             section.say(*line)
         delivery = story.deliveries.get(sale.sale_id)
         if delivery is not None and isinstance(delivery.record, BuyerLead):
             section.say("lead", _person(delivery.record.lead, unmask))
     if not own:
         section.say("sold", "not to this buyer")
-        for step in _unique_steps(story):
-            if step.buyer_id == buyer_id:
-                section.say(step.contract_id, _said(step, plan))
-        for answer in _answers(story):
-            if answer.contract.buyer_id == buyer_id and answer.failing is not None and answer.failing.test != GRADE:
-                section.say(answer.contract.contract_id, _why_not(answer.failing, _plain(story), unmask))
-            elif answer.contract.buyer_id == buyer_id and answer.failing is not None:
-                section.say(answer.contract.contract_id, "does not accept it")
+        for line in _why_not_sold(story, buyer_id, unmask):
+            section.say(*line)
     return [section]
+
+
+def _why_not_sold(story: Story, buyer_id: str, unmask: bool) -> Iterator[Line]:
+    """Say what each of a buyer's contracts did with a lead that it did not buy, without what it must not know."""
+    steps = [step for step in _unique_steps(story) if step.buyer_id == buyer_id]
+    for step in steps:
+        yield Line(step.contract_id, _said(step, story.plan()))
+    asked = {step.contract_id for step in steps}
+    for contract, _, _, failing in _answers(story):
+        if contract.buyer_id == buyer_id and contract.contract_id not in asked:
+            yield Line(contract.contract_id, _own_answer(story, failing, unmask))
+
+
+def _own_answer(story: Story, failing: Failing | None, unmask: bool) -> str:
+    if failing is None:
+        return "accepts it; its turn did not come" if story.closed else "accepts it; its turn may still come"
+    return "does not accept it" if GRADE in failing.fields else _why_not(failing, _plain(story), unmask)
 
 
 # --- how it came in ---------------------------------------------------------------------------------------------
@@ -162,6 +178,7 @@ def _rejected(story: Story) -> Iterator[Section]:
     for fact in sorted(story.rejected, key=lambda fact: fact.rejected_at):
         section = Section(f"{'came in again' if story.unique else 'rejected'}: {fact.reason}")
         section.say("when", f"{utc(fact.rejected_at)}, by {fact.stage}, plan {fact.plan_version}")
+        section.say("why", in_words(fact.reason))
         for fault in fact.faults:
             section.say(fault.field, f"{fault.detail} ({fault.code})")
         if fact.keys_checked:
@@ -249,10 +266,12 @@ def _plain(story: Story) -> frozenset[str]:
 
 
 def _why_not(failing: Failing, plain: frozenset[str], unmask: bool) -> str:
-    fields = failing.test.split(", ")
-    got = failing.got if unmask or plain.issuperset(fields) else STARS
-    wanted = failing.wanted if len(fields) > 1 else f"{failing.test} {failing.wanted}"
-    return f"{Reason.FILTERED}: wants {wanted}; got {got}"
+    shown = [
+        value if unmask or value == NOTHING or name in plain else mask(name, value)
+        for name, value in zip(failing.fields, failing.got, strict=True)
+    ]
+    named = [f"{name} {value}" for name, value in zip(failing.fields, shown, strict=True)]
+    return f"{Reason.FILTERED}: wants {failing.wanted}; got {shown[0] if len(shown) == 1 else ', '.join(named)}"
 
 
 def _tried(story: Story) -> Iterator[Section]:
@@ -323,11 +342,13 @@ def _ended(story: Story) -> Iterator[Section]:
     for end in sorted(story.unfilled, key=lambda end: end.index):
         section = Section(f"right {end.index + 1} of {end.rights}: no buyer, {end.reason}")
         section.say("when", utc(end.unfilled_at))
+        section.say("why", in_words(end.reason))
         yield section
     if story.closed is not None:
         fact = story.closed
         section = Section(f"closed: {fact.reason}, sold {fact.sold} of {fact.rights}")
         section.say("when", utc(fact.closed_at))
+        section.say("why", "" if fact.sold else in_words(fact.reason))
         section.say("revenue", money(fact.revenue_minor, fact.currency))
         section.say("payout", money(fact.payout_minor, fact.currency))
         section.say("margin", money(fact.revenue_minor - fact.payout_minor, fact.currency))

@@ -1,4 +1,4 @@
-"""The pages of docs/ that are made from the code: topics, metrics, settings.
+"""The pages of docs/ that are made from the code: topics, metrics, settings, reasons.
 
     python -m tests.architecture.reference_pages
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from config.settings_shown import settings_table
 from console.audit.metrics import AUDIT_CATALOGUE
+from console.reasons import DECLINED, FAULTS, REJECTED, UNSOLD
 from schemas.avro_files import file_schema, nested_records, personal_fields, self_contained
 from schemas.records import Record
 from schemas.topics import TopicSpec, buyer_spec, catalogue
@@ -156,10 +157,37 @@ def settings_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def reasons_page() -> str:
+    """Return docs/reasons.md."""
+    parts = [
+        "# Reasons",
+        MADE.format(source="console/reasons.py"),
+        "Every lead, right and contract that was passed over ends with one of these codes, in the facts "
+        "([topics.md](topics.md)), on the screen, and as the label `reason` of the metrics. `leadflow lead show ID` "
+        "says them with their numbers and values. A new release may add codes: take one that you do not know as "
+        "another reason.",
+    ]
+    for title, where, codes in (
+        ("A lead goes no further", "`leads.rejected`", REJECTED),
+        ("A field is wrong", "`faults` of `leads.rejected`", FAULTS),
+        ("A contract is passed over, or declines", "`trace` of `leads.sold` and `rights.unfilled`", DECLINED),
+        ("A right, or the whole lead, ends unsold", "`rights.unfilled` and `leads.closed`", UNSOLD),
+    ):
+        rows = [(f"`{code}`", words) for code, words in codes.items()]
+        parts += [f"## {title}", f"In {where}.", table(("code", "what it says"), rows)]
+    parts += [
+        "Where all contracts that accept the lead gave the same reason, and it is none that is summed up as `ALL_...`, "
+        "the right ends with that one, such as `TESTS_NOT_ACCEPTED`. `leads.closed` says `SOLD` when one right or "
+        "more was sold. Dead letters have reasons of their own: [runbook.md](runbook.md#leadflowrecordssetaside).",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "topics.md": topics_page,
     "metrics.md": metrics_page,
     "settings.md": settings_page,
+    "reasons.md": reasons_page,
 }
 
 

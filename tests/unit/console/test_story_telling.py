@@ -30,6 +30,7 @@ from schemas.records import (
     Step,
 )
 from streams.stage import TopicPartition
+from tests.support.plans import Seller, market
 from tests.unit.console.facts import NOON, closed, rejected, sale, unfilled
 
 replace: Callable[..., Any] = msgspec.structs.replace
@@ -91,6 +92,12 @@ def story() -> Story:
     )
 
 
+def with_accept(accept: str) -> Story:
+    """Of grade A, from CA, bill 220; the one contract of the plan, of the buyer north, accepts other ones."""
+    plan = market(Seller("north", accept=accept))
+    return Story("lead-1", unique=LeadUnique(SLIP, PERSON), scored=LeadScored(SLIP, SCORE, PERSON), plans={1: plan})
+
+
 def text(sections: list[Section]) -> str:
     return "\n".join([section.title + "\n" + "\n".join(map(" ".join, section.lines)) for section in sections])
 
@@ -117,6 +124,7 @@ def text(sections: list[Section]) -> str:
         "cap contract, leads a day: 38 -> 39 of 40",
         "record buyers.sunco.leads-0@38",
         "right 2 of 2: no buyer, NO_BUYERS",
+        "why no further buyer was left: fewer contracts accept it than it may be sold to",
         "closed: SOLD, sold 1 of 2",
         "revenue 55.00 USD",
         "payout 14.00 USD",
@@ -141,6 +149,10 @@ def test_a_buyer_sees_its_own_sale_and_nothing_else() -> None:
         assert line in said
     for secret in ("acme", "F00001", "ad-7", "90", "owner", "14.00", "41.00", "brightroof", "margin", "payout"):
         assert secret not in said
+    assert "grade" not in said  # not by the rule of the price either
+    other = story()
+    other.sold = [replace(other.sold[0], price_rule="state is CA: 55.00 USD")]
+    assert "price 55.00 USD (state is CA)" in text(tell_buyer(other, "sunco"))
 
 
 def test_a_buyer_that_did_not_buy_sees_its_own_reason_only() -> None:
@@ -158,6 +170,27 @@ def test_a_buyer_is_not_told_the_grade() -> None:
     assert "does not accept it" in text(tell_buyer(poor, "weekenders"))
 
 
+def test_a_buyer_is_not_told_the_grade_among_other_values_either() -> None:
+    said = text(tell_buyer(with_accept("{any: [{grade: B}, {state: NV}]}"), "north"))
+    assert "does not accept it" in said
+    assert "grade" not in said
+
+
+def test_a_contract_that_accepted_and_was_not_asked_is_said() -> None:
+    assert "its turn did not come" in text(tell_buyer(story(), "homebase"))
+    early = story()
+    early.closed = None
+    assert "its turn may still come" in text(tell_buyer(early, "homebase"))
+    assert "turn" not in text(tell_buyer(story(), "brightroof"))  # asked, and declined
+
+
+def test_a_condition_of_several_parts_is_said_once_and_whole() -> None:
+    told = text(tell(with_accept("{not: {state: [CA, NY]}}")))
+    assert "FILTERED: wants not (state is one of CA, NY); got CA" in told
+    told = text(tell(with_accept("{any: [{state: NV}, {monthly_bill: {at_least: 400}}]}")))
+    assert "FILTERED: wants state is NV or monthly_bill is at least 400; got state CA, monthly_bill 220" in told
+
+
 def test_an_unknown_buyer_is_said() -> None:
     with pytest.raises(NotFound, match="did you mean sunco"):
         tell_buyer(story(), "sunc")
@@ -167,7 +200,7 @@ def test_personal_values_that_a_condition_read_are_masked() -> None:
     other = compile_plan(load_plan(Path(next(iter(samples.__path__))) / "us500.yaml"), 1)
     slip = replace(SLIP, campaign_id="insurance-us", attributes={"state": "CA"}, private={"postal_code": "94110"})
     told = Story("lead-1", unique=LeadUnique(slip, PERSON), scored=LeadScored(slip, SCORE, PERSON), plans={1: other})
-    assert "got ***" in text(tell(told))
+    assert "got 941**" in text(tell(told))
     assert "94110" not in text(tell(told))
     assert "got 94110" in text(tell(told, unmask=True))
 
@@ -180,6 +213,7 @@ def test_an_invalid_lead_shows_all_its_faults() -> None:
     fact = replace(rejected(118), faults=faults)
     said = text(tell(Story("lead-1", rejected=[fact])))
     assert "rejected: INVALID" in said
+    assert "why it has no identity, or fields are missing or wrong: each fault is named" in said
     assert "email is required and missing or empty (VALIDATION_MISSING)" in said
     assert "state is not a state" in said
 
