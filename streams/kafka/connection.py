@@ -113,14 +113,7 @@ class Connection:
 
     def _connected(self, deadline: float) -> socket.socket:
         tls = tls_context(self._line.security)
-        plain = socket.create_connection(self._address, timeout=_left(deadline))
-        try:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle would add up to 40 ms
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            plain.settimeout(_left(deadline))
-        except OSError:
-            plain.close()
-            raise
+        plain = _reached(self._address, deadline)
         return plain if tls is None else shake_hands(plain, tls, self._address[0])
 
     def _log_in(self, deadline: float) -> None:
@@ -166,6 +159,29 @@ class Connection:
     def _lost(self, text: str) -> ConnectionLost:
         self.close()
         return ConnectionLost(f"{self}, {text}")
+
+
+def _reached(address: tuple[str, int], deadline: float) -> socket.socket:
+    """Return a socket to the first of the host's addresses that lets us in; its time-out is what is left then.
+
+    One that says nothing uses up its share of the time alone: a name may stand for several, some of them never routed.
+    """
+    problem = OSError(f"{address[0]} has no address")
+    found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    for waiting, (family, kind, protocol, _, place) in zip(range(len(found), 0, -1), found, strict=True):
+        plain = socket.socket(family, kind, protocol)
+        try:
+            plain.settimeout(_left(deadline) / waiting)
+            plain.connect(place)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle would add up to 40 ms
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            plain.settimeout(_left(deadline))
+        except OSError as error:
+            plain.close()
+            problem = error
+        else:
+            return plain
+    raise problem
 
 
 def _left(deadline: float) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -97,6 +98,52 @@ def test_several_requests_may_be_sent_before_their_answers_are_read(broker: Scri
             connection.send(END_TXN, (b"",), soon())
         gate.set()
         assert [error_answer(connection.receive(soon())) for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.fixture
+def black_hole() -> Iterator[Callable[[int], tuple[str, int]]]:
+    """An address of this machine at a given port at which nobody is refused and nobody let in: its queue is full."""
+    with ExitStack() as held:
+
+        def dig(port: int) -> tuple[str, int]:
+            listener = held.enter_context(socket.socket())
+            listener.bind(("127.0.0.2", port))
+            listener.listen(0)
+            for _ in range(4):
+                waiting = held.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+            address: tuple[str, int] = listener.getsockname()
+            return address
+
+        yield dig
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address of this machine on Linux only")
+def test_an_address_of_a_host_that_says_nothing_leaves_time_for_the_next_one(
+    broker: ScriptedBroker, black_hole: Callable[[int], tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of IPv6 does where nobody routes it."""
+    places = [black_hole(broker.address[1]), broker.address]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    deadline = soon(1.0)
+    connection = Connection(("kafka", broker.address[1]), Line("test"), deadline)
+    assert error_answer(connection.ask(END_TXN, b"", deadline)) == 0
+    connection.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address of this machine on Linux only")
+def test_all_addresses_of_a_host_together_have_no_longer_than_the_deadline(
+    black_hole: Callable[[int], tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = black_hole(0)
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place)] * 3
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    began = time.monotonic()
+    with pytest.raises(ConnectionLost, match="kafka:9092"):
+        Connection(("kafka", 9092), Line("test"), soon(0.3))
+    assert time.monotonic() - began < 0.8
 
 
 def claims(size: int) -> Reply:

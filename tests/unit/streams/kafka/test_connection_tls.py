@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -215,15 +216,17 @@ def test_a_handshake_is_not_waited_for_beyond_the_deadline(pki: Pki, how: Callab
         assert BRIEF_S * 0.9 < time.monotonic() - began < PATIENCE_S / 2
 
 
-def test_who_is_connected_late_has_no_more_time_for_the_handshake(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect, deadline = socket.create_connection, soon(BRIEF_S)
+def test_whose_name_is_looked_up_late_has_no_more_time_for_the_handshake(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up, deadline = socket.getaddrinfo, soon(BRIEF_S)
 
-    def late(address: tuple[str, int], timeout: float) -> socket.socket:
+    def late(*asked: Any, **more: Any) -> Any:
         while time.monotonic() < deadline:
             time.sleep(BRIEF_S / 10)
-        return connect(address, timeout)
+        return look_up(*asked, **more)
 
-    monkeypatch.setattr(socket, "create_connection", late)
+    monkeypatch.setattr(socket, "getaddrinfo", late)
     with serving(lambda raw: None) as address, pytest.raises(ConnectionLost, match="no answer in time"):
         Connection(address, Line("test", pki.security), deadline)
 

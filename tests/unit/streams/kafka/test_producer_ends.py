@@ -242,7 +242,7 @@ def test_an_epoch_that_hangs_beyond_the_deadline_ends_the_process(monkeypatch: p
             with pytest.raises(EpochLost):
                 line.write()
 
-        monkeypatch.setattr("streams.kafka.connection.socket.create_connection", hangs)
+        monkeypatch.setattr("streams.kafka.connection.socket.getaddrinfo", hangs)
         call = threading.Thread(target=goes_on)
         call.start()
         assert line.died.wait(PATIENCE_S)
