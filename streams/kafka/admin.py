@@ -134,6 +134,8 @@ class ClusterWatch:
         self._admin = admin
         self._clock_topic = clock_topic
         self._pinned: dict[str, int] = {}
+        #: Topics whose counts were asked for: keys were placed by them.
+        self._placed: set[str] = set()
         self._known: frozenset[str] = frozenset()
         self._changed: dict[str, tuple[int, int]] = {}
         self._sample: tuple[int, int] | None = None
@@ -150,14 +152,13 @@ class ClusterWatch:
     def refresh(self) -> None:
         """Ask for the topics now."""
         counts = self._admin.partition_counts()
-        for topic, count in counts.items():
-            pinned = self._pinned.setdefault(topic, count)
-            if pinned != count:
-                self._changed[topic] = (pinned, count)
+        pinned = {topic: self._pinned.setdefault(topic, count) for topic, count in counts.items()}
+        self._changed = {topic: (pinned[topic], now) for topic, now in counts.items() if pinned[topic] != now}
         self._known = frozenset(counts)
 
     def count(self, topic: str) -> int | None:
-        """Return the pinned count; a topic not heard of yet is asked for once, now."""
+        """Return the pinned count, by which keys are placed; a topic not heard of yet is asked for once, now."""
+        self._placed.add(topic)
         if topic not in self._pinned:
             self.refresh()
         return self._pinned.get(topic)
@@ -168,11 +169,12 @@ class ClusterWatch:
 
     def raise_if_changed(self) -> None:
         """Raise NeedsPerson when a topic has another partition count than the one its keys were placed by."""
-        for topic, (pinned, now) in list(self._changed.items()):
-            raise NeedsPerson(
-                f"topic {topic} has {now} partitions, its keys were placed by {pinned}; counts never change: "
-                "make the topic anew and replay, or restore the old count"
-            )
+        for topic, (pinned, now) in self._changed.items():
+            if topic in self._placed:
+                raise NeedsPerson(
+                    f"topic {topic} has {now} partitions, its keys were placed by {pinned}; counts never change: "
+                    "make the topic anew and replay, or restore the old count"
+                )
 
     def sample(self) -> tuple[int, int] | None:
         """Return (our clock, broker's append time) of a recent record, ms UTC."""

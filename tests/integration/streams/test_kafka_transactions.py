@@ -182,6 +182,7 @@ def test_an_oversized_record_is_refused_before_it_is_sent(cluster: Cluster) -> N
 def test_a_partition_count_that_changed_stops_producing(cluster: Cluster) -> None:
     client = cluster.client()
     join_at_start(client)
+    client.place([("out", b"v", b"k", None, (), None)])
     handle = admin.AdminClient({"bootstrap.servers": cluster.bootstrap})
     for future in handle.create_partitions([admin.NewPartitions(cluster.prefix + "out", 3)]).values():
         future.result(10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from config.kafka import (
 from schemas.errors import EpochLost, Fenced, NeedsPerson, StateInDoubt, Unavailable
 from streams import partitioning
 from streams.client import GroupMetadata
-from streams.kafka.admin import KafkaAdmin, closest, sharper
+from streams.kafka.admin import ClusterWatch, KafkaAdmin, closest, sharper
 from streams.kafka.consumer import parse_metadata
 from streams.kafka.errors import as_consumer_error, at_commit, before_commit, error_in, unavailable
 from streams.kafka.records import Names, RecordReader
@@ -203,6 +204,30 @@ def test_membership_in_another_form_is_refused() -> None:
 @pytest.mark.parametrize(("stamp", "ours"), [(150, 150), (90, 100), (230, 200)])
 def test_only_a_certain_difference_of_clocks_counts(stamp: int, ours: int) -> None:
     assert closest(stamp, 100, 200) == ours
+
+
+# --- partition counts ------------------------------------------------------------------------------------------------
+
+
+def test_a_count_that_changed_stops_us_only_where_we_placed_keys_by_it() -> None:
+    """Without a prefix the topics of everybody else are seen as well."""
+    counts = {"leads.sold": 2, "theirs": 2}
+    asked: Any = SimpleNamespace(partition_counts=lambda: dict(counts))
+    watch = ClusterWatch(asked, None)
+    watch.refresh()
+    assert watch.count("leads.sold") == 2
+    counts["theirs"] = 3
+    watch.refresh()
+    watch.raise_if_changed()
+    assert watch.count("theirs") == 2, "keys go where they went"
+    with pytest.raises(NeedsPerson, match="theirs has 3 partitions, its keys were placed by 2"):
+        watch.raise_if_changed()
+    counts["theirs"] = 2
+    watch.refresh()
+    counts["leads.sold"] = 3
+    watch.refresh()
+    with pytest.raises(NeedsPerson, match=r"leads\.sold has 3 partitions"):
+        watch.raise_if_changed()
 
 
 # --- the watchdog ---------------------------------------------------------------------------------------------------
