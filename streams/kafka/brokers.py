@@ -27,6 +27,9 @@ Place = tuple[str, int]
 
 OFFSETS_TOPIC = "__consumer_offsets"
 
+ASKED_MAX = 6
+"""Brokers that are tried for one answer; each has its share of the time, and that must be enough to be let in."""
+
 BROKERS_MAX = 1_000
 """Connections are one a broker; more addresses than any cluster has are not a cluster."""
 
@@ -45,17 +48,20 @@ class Brokers:
 
     def __init__(self, bootstrap: Sequence[Address], line: Line, idle_s: float) -> None:
         """`bootstrap`: addresses to begin with. Nothing is connected yet."""
-        self._bootstrap = bootstrap
+        #: Where any question can be asked: what we began with and what we were told of; who failed last comes last.
+        self._known = dict.fromkeys(bootstrap)
+        self._bootstrap = frozenset(bootstrap)
         self._line = line
         self._idle_s = idle_s
         self._connections: dict[Address, Connection] = {}
         self._leaders: dict[Place, Address] = {}
         self._coordinators: dict[tuple[str, int], Address] = {}
+        self._offsets_partitions = 0
 
     def ask(self, address: Address, api: Api, body: bytes, deadline: float) -> Answer:
         """Ask one broker. Raises ConnectionLost; whoever led or coordinated is looked for again then."""
         try:
-            return self._connection(address, deadline).ask(api, body, deadline)
+            return self.connection(address, deadline).ask(api, body, deadline)
         except ConnectionLost:
             self.forget()
             raise
@@ -67,7 +73,7 @@ class Brokers:
         waited for, and their answers are lost too.
         """
         try:
-            connections = {address: self._connection(address, deadline) for address, _ in bodies}
+            connections = {address: self.connection(address, deadline) for address, _ in bodies}
             for address, body in bodies:
                 connections[address].send(api, body, deadline)
             return [connections[address].receive(deadline) for address, _ in bodies]
@@ -87,14 +93,22 @@ class Brokers:
             (place,) = problem.args
             raise NotKnown(KafkaError.LEADER_NOT_AVAILABLE, place[0]) from None
 
-    def all_leaders(self, prefix: str, deadline: float) -> dict[Place, Address]:
-        """Return who leads each partition of the topics with this prefix, and of the one that holds groups' offsets.
+    def all_leaders(self, prefix: str, deadline: float) -> tuple[dict[Place, Address], bool]:
+        """Return who leads each partition of the topics with this prefix, and whether all of them are led.
 
-        What nobody leads now is left out. Raises ConnectionLost.
+        Raises ConnectionLost.
         """
-        self._note_leaders(metadata_answer(self._ask_any(METADATA, metadata(None), deadline)))
-        leaders = self._leaders.items()
-        return {place: led for place, led in leaders if place[0].startswith(prefix) or place[0] == OFFSETS_TOPIC}
+        self._leaders.clear()
+        cluster = metadata_answer(self._ask_any(METADATA, metadata(None), deadline))
+        self._note_leaders(cluster)
+        leaders = {place: leader for place, leader in self._leaders.items() if place[0].startswith(prefix)}
+        wanted = sum(count for topic, count in cluster.counts.items() if topic.startswith(prefix))
+        return leaders, len(leaders) == wanted
+
+    def offsets_place(self, group: str) -> Place | None:
+        """Return the partition that holds a group's offsets, as `all_leaders` saw it; None before there is one."""
+        count = self._offsets_partitions
+        return (OFFSETS_TOPIC, _java_hash(group) % count) if count else None
 
     def coordinator(self, key: str, kind: int, deadline: float) -> Address:
         """Return who coordinates a group or a transactional id. Raises NotKnown, ConnectionLost."""
@@ -129,26 +143,33 @@ class Brokers:
     def _note_leaders(self, cluster: Cluster) -> None:
         if len(cluster.addresses) > BROKERS_MAX:
             raise ConnectionLost(f"a cluster of {len(cluster.addresses)} brokers")
+        self._offsets_partitions = cluster.counts.get(OFFSETS_TOPIC, self._offsets_partitions)
         addresses: Mapping[int, Address] = cluster.addresses
+        told = self._bootstrap.union(addresses.values())
+        self._known = dict.fromkeys([*(known for known in self._known if known in told), *addresses.values()])
         self._leaders.update({place: addresses[node] for place, node in cluster.leaders.items() if node in addresses})
 
     def _ask_any(self, api: Api, body: bytes, deadline: float) -> Answer:
-        """Ask whoever answers: those that we are connected to, then those that we began with.
+        """Ask whoever answers: those that we are connected to, then those that we know of.
 
         One that says nothing may only use up its share of the time that is left.
         """
         problem = ConnectionLost("no broker to ask")
-        addresses = list(dict.fromkeys([*self._connections, *self._bootstrap]))
+        addresses = list(dict.fromkeys([*self._connections, *self._known]))[:ASKED_MAX]
         for waiting, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
             now = time.monotonic()
             until = now + (deadline - now) / waiting
             try:
-                return self._connection(address, until).ask(api, body, until)
+                return self.connection(address, until).ask(api, body, until)
             except ConnectionLost as lost:
                 problem = lost
+                self._connections.pop(address, None)
+                self._known.pop(address, None)
+                self._known[address] = None
         raise problem
 
-    def _connection(self, address: Address, deadline: float) -> Connection:
+    def connection(self, address: Address, deadline: float) -> Connection:
+        """Return the connection to a broker, a new one where there is none that is good. Raises ConnectionLost."""
         connection = self._connections.get(address)
         if connection is not None:
             if connection.is_good(self._idle_s):
@@ -165,7 +186,15 @@ class Brokers:
             connection.close()
             raise NeedsPerson(
                 f"the broker at {connection} does not understand {', '.join(lacking)} as leadflow says it; "
-                "leadflow needs Kafka 3.0 or newer"
+                "leadflow needs Kafka 3.0 or newer, and the port of a broker, not of a controller"
             )
         self._connections[address] = connection
         return connection
+
+
+def _java_hash(text: str) -> int:
+    """Return what Java's `String.hashCode` does, without its sign: by it Kafka places groups."""
+    code = 0
+    for unit in memoryview(text.encode("utf-16-le")).cast("H"):
+        code = (31 * code + unit) & 0xFFFFFFFF
+    return code if code < 1 << 31 else (1 << 32) - code & 0x7FFFFFFF

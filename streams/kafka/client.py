@@ -107,6 +107,7 @@ class KafkaClient:
 
     def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
         """See the seam."""
+        self._producer.end_what_hangs()  # else it would be waited for, and by the restore that follows as well
         return self._consumer.committed(partitions)
 
     # --- the transaction -------------------------------------------------------------------------------------

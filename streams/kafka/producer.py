@@ -34,6 +34,8 @@ from streams.kafka.connection import Line
 from streams.kafka.coordinators import LAST_PAUSE_S, Coordinator
 from streams.kafka.errors import at_commit, before_commit, log
 from streams.kafka.hanging import Hanging
+from streams.kafka.outcomes import Outcomes
+from streams.kafka.wire_hanging import Transaction, describe_transaction, describe_transaction_answer
 from streams.watchdog import Watchdog
 
 Cause = Literal["first", "abort", "error", "connection"]
@@ -49,6 +51,8 @@ LATE_S = 120.0
 
 #: Nothing was open that could be aborted.
 _NOTHING_OPEN = frozenset({KafkaError.INVALID_TXN_STATE})
+#: The name was never taken, or so long ago that it was forgotten: TRANSACTIONAL_ID_NOT_FOUND.
+_NO_TRANSACTION = frozenset({105})
 
 
 class KafkaProducer:
@@ -63,9 +67,11 @@ class KafkaProducer:
         self._brokers = brokers = Brokers(settings.addresses, line, settings.idle_ms / 1000)
         self._of_transaction = Coordinator(brokers, self._name, wire.OF_TRANSACTION)
         self._of_group = Coordinator(brokers, settings.group_id, wire.OF_GROUP)
-        self._hanging = Hanging(brokers, settings.prefix)
+        self._outcomes = Outcomes()
+        self._hanging = Hanging(brokers, settings.prefix, settings.group_id, self._outcomes)
         self._appender = Appender(brokers, self._name, self._batch_bytes, settings.deadline_ms // 2)
         self._producer = wire.NOBODY
+        self._inherited = False
         #: Why the name is to be taken before the next transaction.
         self._stale: Cause | None = "first"
         self._queued: dict[Place, list[Output]] = {}
@@ -84,6 +90,7 @@ class KafkaProducer:
         if self._stale is not None:
             self._take(self._stale)
         self._queued, self._added = {}, set()
+        self._outcomes.begin()
         self._began = time.monotonic()
         self._deadline = self._began + self._settings.transaction_timeout_ms / 1000
         self._began_ms = time.time_ns() // 1_000_000
@@ -106,9 +113,11 @@ class KafkaProducer:
         with self._epoch_ends("flush"):
             deadline = now + self._settings.deadline_ms / 2000
             leaders = self._appender.leaders(queued, deadline)
-            self._hanging.end(leaders, self._producer, deadline)
-            self._add(queued.keys() - self._added, deadline)
+            new = queued.keys() - self._added
+            self._hanging.end({place: leaders[place] for place in new}, self._producer, deadline)
+            self._add(new, deadline)
             offsets = self._appender.append(queued, leaders, self._producer, deadline)
+        self._outcomes.wrote({place: last for place, (_, last) in offsets.items()})
         self._note_clock(self._appender.stamp_ms)
         return offsets
 
@@ -118,9 +127,11 @@ class KafkaProducer:
         instance = self._settings.slot if self._settings.static else None
         member = wire.Member(group, metadata.generation, metadata.member, instance)
         with self._epoch_ends("send_offsets"):
+            self._hanging.end_offsets(self._producer, self._deadline)
             self._open = True
             body = wire.add_offsets(self._name, self._producer, group)
             self._demand(self._of_transaction, wire.ADD_OFFSETS, body, wire.error_answer, self._deadline)
+            self._outcomes.send_offsets()
             body = wire.txn_offset_commit(self._name, self._producer, member, offsets)
             refusal = partial(_error_in, wire.txn_offset_commit_answer, offsets)
             self._demand(self._of_group, wire.TXN_OFFSET_COMMIT, body, refusal, self._deadline)
@@ -160,6 +171,21 @@ class KafkaProducer:
         if self._producer == wire.NOBODY:
             self._take("first")
 
+    def end_what_hangs(self) -> None:
+        """Look where nothing was to be seen when the name was taken: a restore and the group's offsets wait for it.
+
+        For between transactions; does nothing within one. Raises nothing but what a person must mend.
+        """
+        try:
+            if self._open or self._queued:
+                return
+            if self._stale is not None:
+                self._take(self._stale)
+            elif self._hanging.incomplete:
+                self._hanging.end_all(self._producer, time.monotonic() + INIT_TIMEOUT_S)
+        except (Unavailable, ConnectionLost, NotKnown) as problem:
+            log.info("looking again for what hangs: %s", problem)
+
     def _take(self, cause: Cause) -> None:
         """Take the name: whoever has it the first time, and only if it is still ours later.
 
@@ -170,6 +196,8 @@ class KafkaProducer:
         try:
             if self._open:
                 self._end_aborted(deadline)
+            if not self._inherited:
+                self._inherit(deadline)
             producer = self._initialised(deadline)
             with self._epoch_ends("looking for what hangs"):
                 self._hanging.end_all(producer, deadline)
@@ -181,6 +209,21 @@ class KafkaProducer:
         self._appender.begin_again()
         self._stale, self._open = None, False
         self.renewed(cause)
+
+    def _inherit(self, deadline: float) -> None:
+        """Ask how the last transaction of a former process ended: once the name is taken nobody knows any more."""
+        last = Transaction("", wire.NOBODY)
+
+        def error_of(answer: Answer) -> int:
+            nonlocal last
+            error, last = describe_transaction_answer(answer)
+            return error
+
+        body = describe_transaction(self._name)
+        with self._epoch_ends("asking for the last transaction"):
+            self._demand(self._of_transaction, wire.DESCRIBE_TRANSACTIONS, body, error_of, deadline, _NO_TRANSACTION)
+        self._outcomes.inherit(last)
+        self._inherited = True
 
     def _initialised(self, deadline: float) -> wire.Producer:
         body = wire.init_producer_id(self._name, self._settings.transaction_timeout_ms, self._producer)
@@ -239,6 +282,7 @@ class KafkaProducer:
             self._stale = "error"
             raise at_commit(KafkaError(error), self._fenced_without_twin())
         self._open = False
+        self._outcomes.commit(self._producer)
 
     def _end_aborted(self, deadline: float) -> None:
         """Abort what is open under our epoch; nothing may be."""

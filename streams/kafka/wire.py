@@ -6,7 +6,7 @@ known since Kafka 3.0. The layouts are those of Kafka's message definitions; nam
     who leads, who coordinates     METADATA, FIND_COORDINATOR
     taking the name                INIT_PRODUCER_ID (KIP-360: with the id and epoch that we had)
     a transaction                  ADD_PARTITIONS, PRODUCE, ADD_OFFSETS, TXN_OFFSET_COMMIT (KIP-447), END_TXN
-    one that nobody ended          DESCRIBE_PRODUCERS, WRITE_MARKERS (KIP-664)
+    one that nobody ended          DESCRIBE_TRANSACTIONS, DESCRIBE_PRODUCERS, WRITE_MARKERS: see `wire_hanging`
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ END_TXN = Api("EndTxn", 26, 2)
 WRITE_MARKERS = Api("WriteTxnMarkers", 27, 1, flexible=True)
 TXN_OFFSET_COMMIT = Api("TxnOffsetCommit", 28, 3, flexible=True)
 DESCRIBE_PRODUCERS = Api("DescribeProducers", 61, 0, flexible=True)
+DESCRIBE_TRANSACTIONS = Api("DescribeTransactions", 65, 0, flexible=True)
 
 NEEDED = (
     PRODUCE,
@@ -52,11 +53,12 @@ NEEDED = (
     WRITE_MARKERS,
     TXN_OFFSET_COMMIT,
     DESCRIBE_PRODUCERS,
+    DESCRIBE_TRANSACTIONS,
 )
 
 OF_GROUP, OF_TRANSACTION = 0, 1
 ACKS_ALL = -1
-_PRODUCER, _PLACE = struct.Struct(">qh"), struct.Struct(">ii")
+PRODUCER, _PLACE = struct.Struct(">qh"), struct.Struct(">ii")
 
 
 class Producer(NamedTuple):
@@ -78,23 +80,20 @@ class Appended(NamedTuple):
     stamp_ms: int
 
 
-class Writing(NamedTuple):
-    """A producer as a partition knows it; `since` is the first offset of its open transaction, -1 for none."""
-
-    producer: Producer
-    coordinator_epoch: int
-    since: int
-
-
 class Cluster(NamedTuple):
-    """Where brokers are, by node id; who leads, by partition; and what could not be told, by topic, as error code."""
+    """Where brokers are, by node id; who leads, by partition; and what could not be told, by topic, as error code.
+
+    `counts`: how many partitions a topic has, whether somebody leads them or not.
+    """
 
     addresses: Mapping[int, tuple[str, int]]
     leaders: Mapping[tuple[str, int], int]
     errors: Mapping[str, int]
+    counts: Mapping[str, int]
 
 
-def _by_topic(places: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+def by_topic(places: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    """Return the partitions of each topic."""
     topics: dict[str, list[int]] = {}
     for topic, partition in places:
         topics.setdefault(topic, []).append(partition)
@@ -131,15 +130,16 @@ def metadata_answer(answer: Answer) -> Cluster:
     answer.int32()
     leaders: dict[tuple[str, int], int] = {}
     errors: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for _ in range(answer.int32()):
         error, topic = answer.int16(), answer.string()
         answer.int8()
         if error:
             errors[topic] = error
-        for partition, leader in answer.array(lambda: _partition(answer)):
-            if leader >= 0:
-                leaders[topic, partition] = leader
-    return Cluster(addresses, leaders, errors)
+        partitions = answer.array(lambda: _partition(answer))
+        counts[topic] = len(partitions)
+        leaders.update({(topic, partition): leader for partition, leader in partitions if leader >= 0})
+    return Cluster(addresses, leaders, errors, counts)
 
 
 def _broker(answer: Answer) -> tuple[int, tuple[str, int]]:
@@ -175,7 +175,7 @@ def find_coordinator_answer(answer: Answer) -> tuple[int, tuple[str, int]]:
 
 def init_producer_id(name: str, timeout_ms: int, producer: Producer) -> bytes:
     """Take the name: from anybody (NOBODY), or only if it is still ours, as `producer`."""
-    return compact(name) + int32(timeout_ms) + _PRODUCER.pack(*producer) + NO_TAGS
+    return compact(name) + int32(timeout_ms) + PRODUCER.pack(*producer) + NO_TAGS
 
 
 def init_producer_id_answer(answer: Answer) -> tuple[int, Producer]:
@@ -186,10 +186,8 @@ def init_producer_id_answer(answer: Answer) -> tuple[int, Producer]:
 
 def add_partitions(name: str, producer: Producer, places: Iterable[tuple[str, int]]) -> bytes:
     """Let the transaction write to these partitions."""
-    topics = [
-        string(topic) + array([int32(partition) for partition in own]) for topic, own in _by_topic(places).items()
-    ]
-    return string(name) + _PRODUCER.pack(*producer) + array(topics)
+    topics = [string(topic) + array([int32(partition) for partition in own]) for topic, own in by_topic(places).items()]
+    return string(name) + PRODUCER.pack(*producer) + array(topics)
 
 
 def add_partitions_answer(answer: Answer) -> dict[tuple[str, int], int]:
@@ -223,7 +221,7 @@ def produce_answer(answer: Answer) -> dict[tuple[str, int], Appended]:
 
 def add_offsets(name: str, producer: Producer, group: str) -> bytes:
     """Let the transaction commit offsets of this group."""
-    return string(name) + _PRODUCER.pack(*producer) + string(group)
+    return string(name) + PRODUCER.pack(*producer) + string(group)
 
 
 def error_answer(answer: Answer) -> int:
@@ -252,7 +250,7 @@ def txn_offset_commit(name: str, producer: Producer, member: Member, offsets: Ma
         (
             compact(name),
             compact(member.group),
-            _PRODUCER.pack(*producer),
+            PRODUCER.pack(*producer),
             int32(member.generation),
             compact(member.id),
             compact(member.instance),
@@ -269,7 +267,7 @@ def txn_offset_commit_answer(answer: Answer) -> dict[tuple[str, int], int]:
 
 def end_txn(name: str, producer: Producer, *, commit: bool) -> bytes:
     """Commit or abort."""
-    return string(name) + _PRODUCER.pack(*producer) + (b"\x01" if commit else b"\x00")
+    return string(name) + PRODUCER.pack(*producer) + (b"\x01" if commit else b"\x00")
 
 
 def _codes_by_place(
@@ -294,83 +292,3 @@ def _codes_by_place(
     answer.int32()
     array(topic)
     return codes
-
-
-# --- a transaction that nobody ended --------------------------------------------------------------------------------
-
-
-def describe_producers(places: Iterable[tuple[str, int]]) -> bytes:
-    """Ask who writes to these partitions, of which the broker asked must be the leader."""
-    return _compact_places(places) + NO_TAGS
-
-
-def describe_producers_answer(answer: Answer) -> dict[tuple[str, int], tuple[int, list[Writing]]]:
-    """Return the error code of each partition, and who writes to it."""
-    described: dict[tuple[str, int], tuple[int, list[Writing]]] = {}
-
-    def writing() -> Writing:
-        producer = Producer(answer.int64(), answer.int32())
-        answer.int32()
-        answer.int64()
-        found = Writing(producer, answer.int32(), answer.int64())
-        answer.tags()
-        return found
-
-    def topic() -> None:
-        name = answer.compact()
-
-        def partition() -> None:
-            number, error = answer.int32(), answer.int16()
-            answer.compact()
-            described[name, number] = error, answer.compact_array(writing)
-            answer.tags()
-
-        answer.compact_array(partition)
-        answer.tags()
-
-    answer.int32()
-    answer.compact_array(topic)
-    return described
-
-
-def write_abort_markers(producer: Producer, coordinator_epochs: Mapping[tuple[str, int], int]) -> bytes:
-    """End what hangs of a producer in these partitions, as aborted, under the epoch that it has now.
-
-    A marker bears the epoch of the coordinator that the partition heard of last: an older one would be refused.
-    """
-    markers = []
-    for epoch in sorted(set(coordinator_epochs.values())):
-        own = _compact_places(place for place, known in coordinator_epochs.items() if known == epoch)
-        markers.append(_PRODUCER.pack(*producer) + b"\x00" + own + int32(epoch) + NO_TAGS)
-    return compact_array(markers) + NO_TAGS
-
-
-def write_markers_answer(answer: Answer) -> dict[tuple[str, int], int]:
-    """Return the error code of each partition, 0 for success."""
-    codes: dict[tuple[str, int], int] = {}
-
-    def topic() -> None:
-        name = answer.compact()
-
-        def partition() -> None:
-            place = name, answer.int32()
-            codes[place] = answer.int16()
-            answer.tags()
-
-        answer.compact_array(partition)
-        answer.tags()
-
-    def marker() -> None:
-        answer.int64()
-        answer.compact_array(topic)
-        answer.tags()
-
-    answer.compact_array(marker)
-    return codes
-
-
-def _compact_places(places: Iterable[tuple[str, int]]) -> bytes:
-    topics = _by_topic(places).items()
-    return compact_array(
-        [compact(topic) + compact_array([int32(number) for number in own]) + NO_TAGS for topic, own in topics]
-    )

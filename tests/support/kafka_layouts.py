@@ -16,7 +16,7 @@ from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16,
 
 PRODUCE, METADATA, FIND_COORDINATOR, API_VERSIONS = 0, 3, 10, 18
 INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT = 22, 24, 25, 26, 28
-WRITE_MARKERS, DESCRIBE_PRODUCERS = 27, 61
+WRITE_MARKERS, DESCRIBE_PRODUCERS, DESCRIBE_TRANSACTIONS = 27, 61, 65
 SASL_HANDSHAKE, SASL_AUTHENTICATE = 17, 36
 
 VERSIONS = {
@@ -31,9 +31,10 @@ VERSIONS = {
     WRITE_MARKERS: 1,
     TXN_OFFSET_COMMIT: 3,
     DESCRIBE_PRODUCERS: 0,
+    DESCRIBE_TRANSACTIONS: 0,
 }
 
-FLEXIBLE = frozenset({INIT_PRODUCER_ID, WRITE_MARKERS, TXN_OFFSET_COMMIT, DESCRIBE_PRODUCERS})
+FLEXIBLE = frozenset({INIT_PRODUCER_ID, WRITE_MARKERS, TXN_OFFSET_COMMIT, DESCRIBE_PRODUCERS, DESCRIBE_TRANSACTIONS})
 """Requests whose header and body end with tagged fields, and so does the header of their answer."""
 
 TRANSACTIONAL = frozenset({PRODUCE, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT})
@@ -61,6 +62,7 @@ REQUESTS: dict[int, Any] = {
         ("tags", TaggedFields),
     ),
     DESCRIBE_PRODUCERS: Schema(("topics", _PLACES), ("tags", TaggedFields)),
+    DESCRIBE_TRANSACTIONS: Schema(("transactional_ids", CompactArray(_TEXT)), ("tags", TaggedFields)),
     PRODUCE: produce.ProduceRequest_v7.SCHEMA,
     METADATA: metadata.MetadataRequest_v4.SCHEMA,
     FIND_COORDINATOR: coordination.FindCoordinatorRequest_v1.SCHEMA,
@@ -150,6 +152,24 @@ ANSWERS: dict[int, Any] = {
                         ("tags", TaggedFields),
                     ),
                 ),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    ),
+    DESCRIBE_TRANSACTIONS: Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "transaction_states",
+            CompactArray(
+                ("error_code", Int16),
+                ("transactional_id", _TEXT),
+                ("transaction_state", _TEXT),
+                ("transaction_timeout_ms", Int32),
+                ("transaction_start_time_ms", Int64),
+                ("producer_id", Int64),
+                ("producer_epoch", Int16),
+                ("topics", _PLACES),
                 ("tags", TaggedFields),
             ),
         ),

@@ -12,6 +12,7 @@ from tests.support.kafka_layouts import (
     ADD_PARTITIONS,
     API_VERSIONS,
     DESCRIBE_PRODUCERS,
+    DESCRIBE_TRANSACTIONS,
     END_TXN,
     FIND_COORDINATOR,
     INIT_PRODUCER_ID,
@@ -54,8 +55,14 @@ class ScriptedCluster:
         self.coordinators: dict[str, int] = {}
         self.epoch = -1
         self.ends: dict[Place, int] = {}
+        #: How the name's last transaction ended, as its coordinator says, and under which epoch; None: there was none.
+        self.last: tuple[str, int] | None = None
         #: Partitions in which a transaction of ours hangs, with the coordinator's epoch that they know.
         self.hanging: dict[Place, int] = {}
+        #: The epoch under which it was written, and the offset from which on.
+        self.hanging_epoch, self.hanging_since = 0, 83
+        #: What became of it: whether it was committed.
+        self.ended: dict[Place, bool] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> ScriptedCluster:
@@ -180,21 +187,39 @@ def writers(cluster: ScriptedCluster, asked: Asked, error: int = 0) -> Any:
         described = []
         for number in own:
             hangs = cluster.hanging.get((topic, number))
-            active = [
-                (PRODUCER_ID, 0, 7, STAMP_MS, -1 if hangs is None else hangs, -1 if hangs is None else 83, NO_TAGS)
-            ]
+            found = (-1, -1) if hangs is None else (hangs, cluster.hanging_since)
+            active = [(PRODUCER_ID, cluster.hanging_epoch, 7, STAMP_MS, *found, NO_TAGS)]
             described.append((number, error, None, [*active, _STRANGER], NO_TAGS))
         topics.append((topic, described, NO_TAGS))
     return 0, topics, NO_TAGS
 
 
+def last_transaction(cluster: ScriptedCluster, asked: Asked) -> Any:
+    """Return how the name's last transaction ended."""
+    state, epoch = cluster.last or ("", -1)
+    (name,) = asked.fields[0]
+    own: Any = (
+        0 if cluster.last else 105,
+        name,
+        state,
+        10_000,
+        STAMP_MS,
+        PRODUCER_ID,
+        epoch,
+        [("p.out", [0], {})],
+        NO_TAGS,
+    )
+    return 0, [own], NO_TAGS
+
+
 def marked(cluster: ScriptedCluster, asked: Asked, error: int = 0) -> Any:
     """Return that markers were written, after which nothing hangs there; or that all were refused."""
     markers = []
-    for producer, _, _, topics, _, _ in asked.fields[0]:
+    for producer, _, commit, topics, _, _ in asked.fields[0]:
         if not error:
             for place in [(topic, number) for topic, own, _ in topics for number in own]:
                 cluster.hanging.pop(place, None)
+                cluster.ended[place] = commit
         own = [(topic, [(number, error, NO_TAGS) for number in numbers], NO_TAGS) for topic, numbers, _ in topics]
         markers.append((producer, own, NO_TAGS))
     return markers, NO_TAGS
@@ -233,6 +258,7 @@ _USUAL: dict[int, Callable[[ScriptedCluster, Asked], Any]] = {
     ADD_PARTITIONS: lambda cluster, asked: added(asked),
     PRODUCE: lambda cluster, asked: appended(cluster, asked),
     ADD_OFFSETS: lambda cluster, asked: (0, 0),
+    DESCRIBE_TRANSACTIONS: last_transaction,
     DESCRIBE_PRODUCERS: lambda cluster, asked: writers(cluster, asked),
     WRITE_MARKERS: lambda cluster, asked: marked(cluster, asked),
     TXN_OFFSET_COMMIT: lambda cluster, asked: offsets_taken(asked),

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.errors import NeedsPerson
 from streams.kafka import wire
-from streams.kafka.brokers import Brokers, NotKnown
+from streams.kafka.brokers import OFFSETS_TOPIC, Brokers, NotKnown
 from streams.kafka.bytes import ConnectionLost
 from streams.kafka.connection import Line
 from tests.support.kafka_layouts import (
@@ -20,7 +20,7 @@ from tests.support.kafka_layouts import (
     VERSIONS,
 )
 from tests.support.scripted_broker import closes, keeps_silent, says, says_bytes
-from tests.support.scripted_cluster import ScriptedCluster, metadata, versions
+from tests.support.scripted_cluster import PARTITIONS, ScriptedCluster, metadata, versions
 
 SOON_S = 10.0
 NAME = "p.leadflow-w1"
@@ -127,6 +127,56 @@ def test_more_brokers_than_any_cluster_has_are_no_cluster(cluster: ScriptedClust
     cluster.script(METADATA, says(0, many, None, 0, []))
     with pytest.raises(ConnectionLost, match="1001 brokers"):
         brokers.leaders([PLACE], soon())
+
+
+JAVA_HASHES = {
+    "p.leadflow": 512163256,
+    "leadflow": 1561039498,
+    "gr\u00fcppe-\U0001f600": 1039948164,
+    "polygenelubricants": 0,
+}
+"""`Math.abs(text.hashCode())` by a JVM; 0 for the one whose hash has no positive counterpart, as Kafka has it."""
+
+
+@pytest.mark.parametrize("group", JAVA_HASHES)
+def test_a_groups_offsets_are_where_java_would_look_for_them(cluster: ScriptedCluster, group: str) -> None:
+    brokers = Brokers(cluster.addresses, Line("test"), 300.0)
+    brokers.all_leaders("p.", soon())
+    assert brokers.offsets_place(group) is None
+    places: dict[tuple[str, int], int] = {(OFFSETS_TOPIC, 0): 0}
+    cluster.hanging = places
+    brokers.all_leaders("p.", soon())
+    assert brokers.offsets_place(group) == (OFFSETS_TOPIC, JAVA_HASHES[group] % PARTITIONS)
+    brokers.close()
+
+
+def test_brokers_that_were_told_of_are_asked_when_the_first_ones_are_gone(cluster: ScriptedCluster) -> None:
+    """As long as one of those that it began with has to be there, three brokers are no more than one."""
+    brokers = Brokers(cluster.addresses[:1], Line("test"), 300.0)
+    cluster.leaders[PLACE] = 1
+    assert brokers.leaders([PLACE], soon()) == {PLACE: cluster.addresses[1]}
+    brokers.close()  # as after an answer that was lost
+    cluster.brokers[0].stop()
+    cluster.brokers[1].stop()
+    cluster.leaders[PLACE] = 2
+    assert brokers.leaders([PLACE], soon()) == {PLACE: cluster.addresses[2]}
+    brokers.close()
+
+
+def test_only_so_many_are_asked_at_once_and_others_the_next_time(cluster: ScriptedCluster) -> None:
+    """Each has its share of the time, which must be long enough to be let in."""
+    brokers = Brokers(cluster.addresses[:1], Line("test"), 300.0)
+    brokers.leaders([PLACE], soon())
+    brokers.close()
+    cluster.brokers[0].stop()
+    cluster.brokers[1].stop()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("streams.kafka.brokers.ASKED_MAX", 1)
+        for _ in range(2):
+            with pytest.raises(ConnectionLost):
+                brokers.leaders([PLACE], soon())
+        assert brokers.leaders([PLACE], soon()) == {PLACE: cluster.addresses[0]}
+    brokers.close()
 
 
 # --- connections ----------------------------------------------------------------------------------------------------
