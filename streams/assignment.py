@@ -14,6 +14,7 @@ from schemas.errors import PartitionStop, Poison, StateInDoubt, Unavailable
 from schemas.records import Position
 from streams.client import Client, Place
 from streams.clock import Clock
+from streams.epoch import ENDS_PROCESS
 from streams.intake import Intake
 from streams.lanes import KeptState, Lane, LaneStatus
 from streams.positions import check_state, start_offset
@@ -208,6 +209,8 @@ class Assignment:
         if lane is None or job.token.cancelled():
             return
         lane.job = None
+        if isinstance(job.error, ENDS_PROCESS):
+            raise job.error
         if isinstance(job.error, Unavailable):
             self._changed(lane, LaneStatus.ASKING)
         elif job.error is not None or not job.done:

@@ -21,7 +21,7 @@ from streams.kafka.connection import Connection
 from streams.kafka.errors import log
 from streams.kafka.outcomes import Outcomes
 
-PLACES_MAX = 500
+PLACES_MAX = 100
 """Partitions of one question: its answer holds some 50 bytes for each producer that has written to them lately."""
 
 
