@@ -122,6 +122,11 @@ class Brokers:
             self._coordinators[key, kind] = address
         return address
 
+    def throttled_s(self) -> float:
+        """Return for how long some broker hears no more of us yet, for a quota's sake; 0 where none does."""
+        until = max((connection.throttled_until for connection in self._connections.values()), default=0.0)
+        return max(0.0, until - time.monotonic())
+
     def forget(self) -> None:
         """Look again who leads and who coordinates, when it is needed next."""
         self._leaders.clear()

@@ -12,12 +12,17 @@ Buffer = bytes | bytearray
 
 
 class Api(NamedTuple):
-    """A kind of request. `flexible`: its header and body end with tagged fields (KIP-482)."""
+    """A kind of request.
+
+    `flexible`: its header and body end with tagged fields (KIP-482). `throttled_at`: where its answer says for how many
+    ms the broker hears no more of us on this connection (KIP-219): 0 is its beginning, -4 its end; None: nowhere.
+    """
 
     name: str
     key: int
     version: int
     flexible: bool = False
+    throttled_at: int | None = 0
 
 
 class ConnectionLost(Exception):
@@ -44,6 +49,13 @@ class Answer:
             raise Malformed(f"an answer ends at {len(self._bytes)} bytes") from None
         self._at += form.size
         return int(number)
+
+    def throttled_ms(self, api: Api) -> int:
+        """Return for how long the broker hears no more of us, never below 0; to be asked before anything is read."""
+        if api.throttled_at is None:
+            return 0
+        at = self._at + api.throttled_at if api.throttled_at >= 0 else len(self._bytes) + api.throttled_at
+        return max(0, int.from_bytes(self._bytes[max(at, self._at) :][:4], "big", signed=True))
 
     def rest(self) -> bytes:
         """Return what is not read yet."""

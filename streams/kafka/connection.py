@@ -25,6 +25,9 @@ CONNECT_TIMEOUT_S = 3.0
 LEFT_MAX_S = 3600.0
 """No socket waits for longer, whatever the deadline."""
 
+THROTTLED_MAX_S = 60.0
+"""No broker is believed that wants to hear nothing of us for longer."""
+
 FEW_PARTS, PARTS_MAX = 4, 512
 """Few parts are put together; of many the system takes 1,024 at once."""
 
@@ -55,6 +58,8 @@ class Connection:
         #: When something was last heard on it, monotonic seconds.
         self.used = time.monotonic()
         self.closed = False
+        #: Until when the broker hears no more of us here, for a quota's sake, monotonic seconds (KIP-219).
+        self.throttled_until = 0.0
         #: When the broker wants another log-in, monotonic seconds (KIP-368).
         self.ends = float("inf")
         #: Whether it is a broker that understands us; from then on whatever goes wrong is a connection that broke.
@@ -90,6 +95,7 @@ class Connection:
             if not 4 <= size <= ANSWER_BYTES_MAX:
                 raise Malformed(f"an answer of {size} bytes")
             answered, answer = opened(api, self._exactly(size, deadline))
+            throttled_ms = answer.throttled_ms(api)
         except OSError as problem:
             lost = self._lost(f"{api.name}: {problem}")
             refused = None if self._answered else refusal(problem, self._address[0])
@@ -99,6 +105,8 @@ class Connection:
         if answered != number:
             raise self._lost(f"{api.name}: answer {answered} came for request {number}")
         self.used, self._answered = time.monotonic(), True
+        if throttled_ms:
+            self.throttled_until = self.used + min(throttled_ms / 1000, THROTTLED_MAX_S)
         return answer
 
     def is_good(self, idle_s: float) -> bool:
@@ -118,7 +126,7 @@ class Connection:
 
     def _log_in(self, deadline: float) -> None:
         def exchange(key: int, version: int, body: bytes, /) -> bytes:
-            return self.ask(Api("log-in", key, version), body, deadline).rest()
+            return self.ask(Api("log-in", key, version, throttled_at=None), body, deadline).rest()
 
         began = time.monotonic()  # the broker's count begins later, when it has heard us
         try:
@@ -158,7 +166,8 @@ class Connection:
 
     def _lost(self, text: str) -> ConnectionLost:
         self.close()
-        return ConnectionLost(f"{self}, {text}")
+        throttled = time.monotonic() < self.throttled_until
+        return ConnectionLost(f"{self}, {text}{', while a quota of the cluster holds us back' if throttled else ''}")
 
 
 def _reached(address: tuple[str, int], deadline: float) -> socket.socket:

@@ -29,7 +29,7 @@ from streams.kafka.admin import closest
 from streams.kafka.appending import Appender, Refused
 from streams.kafka.batches import BATCH_BYTES_MAX
 from streams.kafka.brokers import Brokers, NotKnown, Place
-from streams.kafka.bytes import Answer, Api, ConnectionLost
+from streams.kafka.bytes import Answer, Api, ConnectionLost, Malformed
 from streams.kafka.connection import Line
 from streams.kafka.coordinators import LAST_PAUSE_S, Coordinator
 from streams.kafka.errors import at_commit, before_commit, log
@@ -45,6 +45,9 @@ INIT_TIMEOUT_S = 5.0
 
 ABORT_TIMEOUT_S = 3.0
 """An abort that is not answered need not be: it is asked again when the name is taken again."""
+
+THROTTLED_WAIT_S = 0.5
+"""A worker that is held back for longer by a quota polls meanwhile."""
 
 LATE_S = 120.0
 """For so long a request that took the name and was not answered may still come, abort what is open, and fence us."""
@@ -87,6 +90,7 @@ class KafkaProducer:
 
     def begin(self) -> None:
         """Begin; takes the name first where the rule asks for it. Raises Unavailable: nothing has begun."""
+        self._wait_for_quota()
         if self._stale is not None:
             self._take(self._stale)
         self._queued, self._added = {}, set()
@@ -247,6 +251,16 @@ class KafkaProducer:
             raise
         return taken
 
+    def _wait_for_quota(self) -> None:
+        """Begin nothing while a broker hears no more of us: it would wait open, and its next answer come too late."""
+        throttled_s = self._brokers.throttled_s()
+        if throttled_s > THROTTLED_WAIT_S:
+            time.sleep(THROTTLED_WAIT_S)
+            raise Unavailable(
+                f"a quota of the cluster holds us back for {throttled_s:.1f} s; see Kafka's client quotas"
+            )
+        time.sleep(throttled_s)
+
     # --- what a transaction is made of -----------------------------------------------------------------------
 
     def _add(self, places: set[Place], deadline: float) -> None:
@@ -313,6 +327,8 @@ class KafkaProducer:
         try:
             yield
         except ConnectionLost as lost:
+            if isinstance(lost, Malformed):  # what else was said on that connection is not believed either
+                self._brokers.close()
             raise self._ended("connection", EpochLost(f"{doing}: {lost}")) from None
         except NotKnown as problem:
             meaning = self._meaning(problem.code, f"{doing}: {problem.subject}")

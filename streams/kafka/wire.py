@@ -29,15 +29,15 @@ from streams.kafka.bytes import (
     string,
 )
 
-PRODUCE = Api("Produce", 0, 7)
+PRODUCE = Api("Produce", 0, 7, throttled_at=-4)
 METADATA = Api("Metadata", 3, 4)
 FIND_COORDINATOR = Api("FindCoordinator", 10, 1)
-API_VERSIONS = Api("ApiVersions", 18, 0)
+API_VERSIONS = Api("ApiVersions", 18, 0, throttled_at=None)
 INIT_PRODUCER_ID = Api("InitProducerId", 22, 4, flexible=True)
 ADD_PARTITIONS = Api("AddPartitionsToTxn", 24, 2)
 ADD_OFFSETS = Api("AddOffsetsToTxn", 25, 2)
 END_TXN = Api("EndTxn", 26, 2)
-WRITE_MARKERS = Api("WriteTxnMarkers", 27, 1, flexible=True)
+WRITE_MARKERS = Api("WriteTxnMarkers", 27, 1, flexible=True, throttled_at=None)
 TXN_OFFSET_COMMIT = Api("TxnOffsetCommit", 28, 3, flexible=True)
 DESCRIBE_PRODUCERS = Api("DescribeProducers", 61, 0, flexible=True)
 DESCRIBE_TRANSACTIONS = Api("DescribeTransactions", 65, 0, flexible=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from schemas.errors import EpochLost, Fenced, LeadflowError, NeedsPerson, StateInDoubt
+from schemas.errors import EpochLost, Fenced, LeadflowError, NeedsPerson, StateInDoubt, Unavailable
 from tests.support.kafka_layouts import (
     ADD_OFFSETS,
     ADD_PARTITIONS,
@@ -16,15 +20,17 @@ from tests.support.kafka_layouts import (
     batch_producer,
 )
 from tests.support.scripted_broker import (
+    Asked,
     Reply,
     closes,
     keeps_silent,
     resets,
+    says,
     says_bytes,
     says_half,
     says_of_another,
 )
-from tests.support.scripted_cluster import PRODUCER_ID, refuses
+from tests.support.scripted_cluster import PRODUCER_ID, ScriptedCluster, added, appended, offsets_taken, refuses
 from tests.support.scripted_producer import producing
 
 NAME, GROUP = "p.leadflow-w1", "p.leadflow"
@@ -179,3 +185,55 @@ def test_not_now_is_not_asked_for_longer_than_the_deadline(key: int, code: int) 
         with pytest.raises(EpochLost):
             line.epoch()
         assert 1 < len(line.cluster.of(key)) < 60
+
+
+# --- a quota ----------------------------------------------------------------------------------------------------------
+
+THROTTLED: dict[int, Callable[[ScriptedCluster, Asked, int], Any]] = {
+    PRODUCE: lambda cluster, asked, ms: (appended(cluster, asked)[0], ms),
+    ADD_PARTITIONS: lambda cluster, asked, ms: (ms, added(asked)[1]),
+    TXN_OFFSET_COMMIT: lambda cluster, asked, ms: (ms, *offsets_taken(asked)[1:]),
+    END_TXN: lambda cluster, asked, ms: (ms, 0),
+}
+"""Answers of a broker that hears no more of us for so many ms."""
+
+
+def throttles(cluster: ScriptedCluster, ms: int) -> Reply:
+    """Answer with success, and say so."""
+    return lambda peer, asked: says(*THROTTLED[asked.key](cluster, asked, ms))(peer, asked)
+
+
+@pytest.mark.parametrize("key", THROTTLED)
+def test_nothing_begins_while_a_broker_hears_no_more_of_us_for_a_quotas_sake(key: int) -> None:
+    with producing() as line:
+        line.producer.connect()
+        line.cluster.script(key, throttles(line.cluster, 150))
+        line.epoch()
+        told = time.monotonic()
+        line.producer.begin()
+        assert 0.05 < time.monotonic() - told < 1.0
+        line.producer.abort()
+        line.epoch()
+        assert line.renewals == ["first"]
+
+
+def test_a_long_throttle_is_named_and_the_worker_goes_on_polling() -> None:
+    with producing() as line:
+        line.producer.connect()
+        line.cluster.script(END_TXN, throttles(line.cluster, 30_000))
+        line.epoch()
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="quota"):
+                line.producer.begin()
+        assert line.exits == []
+
+
+def test_an_answer_that_a_quota_holds_back_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    with producing(deadline_ms=200) as line:
+        line.producer.connect()
+        line.producer.begin()
+        line.cluster.script(ADD_PARTITIONS, throttles(line.cluster, 30_000))
+        line.cluster.script(PRODUCE, keeps_silent)
+        with pytest.raises(EpochLost, match="quota"):
+            line.flush()
+        line.producer.abort()
