@@ -129,6 +129,15 @@ def test_more_brokers_than_any_cluster_has_are_no_cluster(cluster: ScriptedClust
         brokers.leaders([PLACE], soon())
 
 
+def test_who_led_before_is_forgotten_when_all_are_asked_for(cluster: ScriptedCluster, brokers: Brokers) -> None:
+    cluster.hanging = {PLACE: 0}
+    leaders, complete = brokers.all_leaders("o", soon())
+    assert (leaders[PLACE], complete) == (cluster.addresses[0], True)
+    cluster.script(METADATA, says(*metadata(cluster, ["out"], frozenset({PLACE}))))
+    leaders, complete = brokers.all_leaders("o", soon())
+    assert (PLACE in leaders, complete) == (False, False)
+
+
 JAVA_HASHES = {
     "p.leadflow": 512163256,
     "leadflow": 1561039498,
@@ -177,6 +186,10 @@ def test_only_so_many_are_asked_at_once_and_others_the_next_time(cluster: Script
                 brokers.leaders([PLACE], soon())
         assert brokers.leaders([PLACE], soon()) == {PLACE: cluster.addresses[0]}
     brokers.close()
+    cluster.brokers[2].stop()
+    for _ in range(2):
+        with pytest.raises(ConnectionLost, match="refused"):
+            brokers.leaders([PLACE], soon())
 
 
 # --- connections ----------------------------------------------------------------------------------------------------

@@ -240,6 +240,18 @@ def test_what_we_committed_ourselves_is_committed_and_what_begins_behind_it_abor
         assert line.cluster.ended == {("p.out", 0): since == 100, ("p.out", 1): False}
 
 
+def test_what_an_aborted_transaction_wrote_is_not_taken_for_committed_with_the_next_one() -> None:
+    with producing() as line:
+        line.until_commit(("p.out", 0))  # at 100
+        line.producer.abort()
+        line.epoch(("p.out", 1))
+        line.until_commit(("p.out", 1))
+        line.producer.abort()
+        line.cluster.hanging_since, line.cluster.hanging = 100, {("p.out", 0): 0}
+        line.producer.begin()
+        assert line.cluster.ended == {("p.out", 0): False}
+
+
 @pytest.mark.parametrize("key", [ADD_PARTITIONS, TXN_OFFSET_COMMIT])
 def test_offsets_are_committed_unless_others_were_sent_since(key: int) -> None:
     with producing() as line:
