@@ -25,6 +25,12 @@ CONNECT_TIMEOUT_S = 3.0
 LEFT_MAX_S = 3600.0
 """No socket waits for longer, whatever the deadline."""
 
+KEEPALIVE_IDLE_S = 60
+"""Load balancers forget connections that are silent for some minutes; the system's own keepalive begins after hours."""
+
+_KEEPALIVE_IDLE = ("TCP_KEEPIDLE", "TCP_KEEPALIVE")
+"""What Linux and macOS call it."""
+
 THROTTLED_MAX_S = 60.0
 """No broker is believed that wants to hear nothing of us for longer."""
 
@@ -184,6 +190,9 @@ def _reached(address: tuple[str, int], deadline: float) -> socket.socket:
             plain.connect(place)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle would add up to 40 ms
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name in _KEEPALIVE_IDLE:
+                if (option := getattr(socket, name, None)) is not None:
+                    plain.setsockopt(socket.IPPROTO_TCP, option, KEEPALIVE_IDLE_S)
             plain.settimeout(_left(deadline))
         except OSError as error:
             plain.close()

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from streams.kafka.bytes import ConnectionLost
-from streams.kafka.connection import ANSWER_BYTES_MAX, PARTS_MAX, Connection, Line
+from streams.kafka.connection import ANSWER_BYTES_MAX, KEEPALIVE_IDLE_S, PARTS_MAX, Connection, Line
 from streams.kafka.wire import END_TXN, INIT_PRODUCER_ID, PRODUCE, error_answer
 from tests.support.kafka_layouts import answer_body
 from tests.support.scripted_broker import (
@@ -144,6 +144,14 @@ def test_all_addresses_of_a_host_together_have_no_longer_than_the_deadline(
     with pytest.raises(ConnectionLost, match="kafka:9092"):
         Connection(("kafka", 9092), Line("test"), soon(0.3))
     assert time.monotonic() - began < 0.8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the option has another name elsewhere")
+def test_a_connection_that_idles_says_so_sooner_than_anything_between_forgets_it(broker: ScriptedBroker) -> None:
+    """Some load balancers forget after four minutes; what is sent then is lost without a word."""
+    with connected(broker) as connection:
+        assert connection._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE_IDLE_S
 
 
 def claims(size: int) -> Reply:
