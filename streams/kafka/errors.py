@@ -36,9 +36,9 @@ OFFSET_OUTSIDE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT
 CHAIN_MAX = 8
 PROVIDER_FAILS = "acquire SASL OAUTHBEARER token"
 """What librdkafka says, under the code of refused credentials, of a provider that does not answer now."""
-LOG_IN_BROKE = "handshake failed: Local: "
-"""What it says, under the same code, of a connection that breaks or is silent before the broker's first SASL answer:
-what goes wrong on our side of the line is called local, and nobody has refused us."""
+OUR_SIDE = "Local: "
+"""What it says, under the same code, of a connection that breaks or is silent before the broker's first SASL answer,
+and of all questions that waited on it: what has gone wrong is found on our side of the line, and nobody refuses us."""
 
 TWIN = "another process runs under the same name; give each worker its own --name"
 NO_TWIN = "the transaction timed out, or a request of ours came late"
@@ -57,15 +57,21 @@ def is_member_fenced(error: KafkaError) -> bool:
     return error.code() in FENCED_MEMBER or (error.code() == KafkaError._FATAL and "instance" in error.str().lower())
 
 
+def is_refusal(error: KafkaError) -> bool:
+    """Whether the broker refuses us, by what librdkafka says; else it asks again.
+
+    A provider of tokens that refuses us is heard by the producer, which asks for itself.
+    """
+    return error.code() in NOT_ALLOWED and not any(words in error.str() for words in (PROVIDER_FAILS, OUR_SIDE))
+
+
 def as_consumer_error(error: KafkaError) -> LeadflowError | None:
     """Return what a poll must raise for this error, or None when librdkafka goes on by itself."""
     if is_member_fenced(error):
         return Fenced(f"{TWIN} (it has our place in the group: {error.name()})")
     if is_fatal(error):
         return StateInDoubt(f"the consumer cannot go on: {error.str()}")
-    if any(words in error.str() for words in (PROVIDER_FAILS, LOG_IN_BROKE)):
-        return None  # it asks again; a provider that refuses us is heard by the producer, which asks for itself
-    if error.code() in NOT_ALLOWED:
+    if is_refusal(error):
         return NeedsPerson(f"Kafka refuses this worker: {error.str()}; check credentials and permissions")
     return None
 
@@ -121,6 +127,6 @@ def unavailable(doing: str) -> Iterator[None]:
         yield
     except KafkaException as problem:
         error: KafkaError = problem.args[0]
-        if error.code() in NOT_ALLOWED:
+        if is_refusal(error):
             raise NeedsPerson(f"{doing}: {error.str()}; check credentials and permissions") from None
         raise Unavailable(f"{doing}: {error.name()} {error.str()}") from None

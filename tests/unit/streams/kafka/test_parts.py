@@ -168,6 +168,15 @@ def test_a_question_without_an_answer_is_unavailable() -> None:
         raise KafkaException(kafka_error(KafkaError.CLUSTER_AUTHORIZATION_FAILED))
 
 
+def test_a_question_that_a_broken_log_in_took_along_is_no_refusal() -> None:
+    """So librdkafka ends what is under way when another log-in on that connection is not answered (KIP-368)."""
+    took_along = KafkaError(KafkaError._AUTHENTICATION)
+    assert "Local: Authentication failure" in took_along.str()
+    with pytest.raises(Unavailable, match="committed offsets"), unavailable("committed offsets"):
+        raise KafkaException(took_along)
+    assert as_consumer_error(took_along) is None
+
+
 # --- names, placing, membership, clock ------------------------------------------------------------------------------
 
 
