@@ -172,7 +172,9 @@ def reader_options(settings: KafkaSettings, role: str) -> Options:
     """A consumer outside the group: it assigns partitions to itself and is told where a log ends."""
     return {
         **_reading(settings, role),
-        "group.id": f"{settings.group_id}.{role}",  # demanded by librdkafka; nobody joins or commits under it
+        # Demanded by librdkafka, which looks for its coordinator: another group would want a permission of its own.
+        # Nobody joins it or commits by such a consumer.
+        "group.id": settings.group_id,
         "auto.offset.reset": "earliest",  # only for a start that compaction has removed meanwhile
         "enable.partition.eof": True,
     }

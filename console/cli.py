@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "settings": "Print all settings and where each comes from",
     "topics": "Create, check or list the topics",
     "worker": "Run one worker",
+    "acls": "Print the permissions that a role needs at Kafka",
     "plan": "Check, compare, apply or show the distribution plan",
     "pause": "Stop selling to, or taking from, one party",
     "resume": "End a pause",

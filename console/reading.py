@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import (
@@ -20,6 +22,7 @@ from confluent_kafka import (
     IsolationLevel,
     KafkaError,
     KafkaException,
+    TopicCollection,
 )
 from confluent_kafka import TopicPartition as RawPartition
 from confluent_kafka.admin import AdminClient
@@ -28,7 +31,9 @@ from confluent_kafka.admin._listoffsets import OffsetSpec  # the public module d
 from config.kafka import KafkaSettings
 from schemas.errors import LeadflowError
 from streams.clock import Clock
+from streams.kafka.errors import not_allowed
 from streams.kafka.login import raise_if_refused
+from streams.kafka.permissions import DESCRIBE, GROUP, PERMISSIONS, READ, TOPIC, Forbidden
 from streams.stage import Message, TopicPartition
 
 #: No answer for this long means that the broker is not there. A restarted one is back within 3 s, seldom 12 s.
@@ -133,9 +138,26 @@ class Reader:
         return found
 
     def partitions(self, *topics: str) -> list[TopicPartition]:
-        """Return all partitions of these topics, in order; a topic that does not exist has none."""
+        """Return all partitions of these topics, in order; a topic that does not exist has none.
+
+        Raises NeedsPerson when one is left out because we may not see it.
+        """
         counts = self.topics()
+        if hidden := self.hidden([topic for topic in topics if topic not in counts]):
+            raise Forbidden(TOPIC, READ, hidden)
         return [TopicPartition(topic, number) for topic in topics for number in range(counts.get(topic, 0))]
+
+    def hidden(self, topics: Iterable[str]) -> list[str]:
+        """Return the full names of those topics that we may not see; asked for by name, they are told apart."""
+        names = [self._address.prefix + topic for topic in topics]
+        if not names:
+            return []
+
+        def ask() -> list[str]:
+            futures = self._admin.describe_topics(TopicCollection(names), request_timeout=SILENCE_S)
+            return [name for name, future in futures.items() if _error_of(future) == TOPIC]
+
+        return self._ask("look for topics", ask)
 
     def bounds(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Bounds]:
         """Return the bounds of what is committed now."""
@@ -168,7 +190,7 @@ class Reader:
             )
             return {self._own(raw): future.result(SILENCE_S).offset for raw, future in futures.items()}
 
-        return self._ask("read the bounds of its topics", ask)
+        return self._ask("read the bounds of its topics", ask, {TOPIC: [raw.topic for raw in request]})
 
     def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
         """Return the offsets that a group has committed; None where it has not. The group's name gets no prefix."""
@@ -185,7 +207,8 @@ class Reader:
                     raise KafkaException(found.error)  # a transaction holds the offset open: asked again
             return answer
 
-        answer = self._ask(f"read the offsets of group {group}", ask)
+        names = {TOPIC: [each.topic for each in raw], GROUP: [group]}
+        answer = self._ask(f"read the offsets of group {group}", ask, names)
         return {self._own(found): found.offset if found.offset >= 0 else None for found in answer.topic_partitions}
 
     def members(self, group: str) -> list[Member]:
@@ -228,10 +251,10 @@ class Reader:
             heard = time.monotonic()
             while open_ends:
                 for raw in consumer.consume(CHUNK_RECORDS, FETCH_WAIT_MS / 1000):
-                    heard = time.monotonic()
                     partition, offset = self._where(raw)
                     if partition not in open_ends:
                         continue
+                    heard = time.monotonic()
                     if offset < open_ends[partition] and raw.error() is None:
                         yield self._message(raw)
                     if offset + (raw.error() is None) >= open_ends[partition]:
@@ -245,7 +268,7 @@ class Reader:
         with self._consumer(starts) as consumer:
             while True:
                 raws = consumer.consume(CHUNK_RECORDS, FETCH_WAIT_MS / 1000)
-                yield [self._message(raw) for raw in raws if self._where(raw) and raw.error() is None]
+                yield [self._message(raw) for raw in raws if self._where(raw)[0] and raw.error() is None]
 
     def last(self, topic: str, count: int) -> list[Message]:
         """Return the last `count` committed records of a topic, oldest first by the broker's time.
@@ -293,10 +316,17 @@ class Reader:
         finally:
             consumer.close()
 
-    def _where(self, raw: Any) -> tuple[TopicPartition, int]:
-        """Return where a record, or the end of a partition, stands. Raises Unreachable for any other event."""
+    def _where(self, raw: Any) -> tuple[TopicPartition | None, int]:
+        """Return where a record, or the end of a partition, stands; None for news of the group that nobody joins.
+
+        Raises Unreachable for any other event, NeedsPerson when we may not read.
+        """
         error = raw.error()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            if error.code() == GROUP:
+                return None, -1
+            if error.code() == TOPIC and raw.topic():
+                raise Forbidden(TOPIC, READ, (raw.topic(),))
             raise Unreachable(
                 f"Kafka at {self._address.bootstrap} cannot read {raw.topic() or 'a topic'}: {error.str()}"
             )
@@ -319,11 +349,12 @@ class Reader:
     def _own(self, raw: RawPartition) -> TopicPartition:
         return TopicPartition(raw.topic.removeprefix(self._address.prefix), raw.partition)
 
-    def _ask(self, what: str, call: Callable[[], T]) -> T:
+    def _ask(self, what: str, call: Callable[[], T], names: Mapping[int, Iterable[str]] = MappingProxyType({})) -> T:
         """Call until the answer is not one that passes by itself, at most for `SILENCE_S`.
 
         Before the first call a connection of our own tries to log in: its refusal is told at once and in words, that of
-        the client is silence. Raises Unreachable, NeedsPerson.
+        the client is silence. `names`: what is asked for, by the code that says that it is forbidden.
+        Raises Unreachable, NeedsPerson.
         """
         if not self._tried:
             raise_if_refused(KafkaSettings(self._address.bootstrap).addresses, self._address.options)
@@ -336,6 +367,8 @@ class Reader:
                 raise self._silent(what) from None
             except KafkaException as error:
                 cause: KafkaError = error.args[0]
+                if cause.code() in PERMISSIONS:
+                    raise not_allowed(cause, what, DESCRIBE, names) from None
                 if time.monotonic() > deadline or cause.code() in _SILENCE:
                     raise self._silent(what) from None
                 if not (cause.retriable() or cause.code() in _PASSING):
@@ -353,3 +386,13 @@ class Reader:
             f"Kafka at {self._address.bootstrap} did not answer within {SILENCE_S:.0f} s when asked to {what}; "
             "is it running? `leadflow status` shows the one of `leadflow up`, LEADFLOW_KAFKA names another"
         )
+
+
+def _error_of(future: Future[Any]) -> int:
+    """Return the code of what an answer says is wrong, 0 for nothing."""
+    try:
+        future.result(SILENCE_S)
+    except KafkaException as problem:
+        code: int = problem.args[0].code()
+        return code
+    return 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from schemas.errors import PartitionStop, Poison, StateInDoubt, Unavailable
+from schemas.errors import NeedsPerson, PartitionStop, Poison, StateInDoubt, Unavailable
 from schemas.records import Position
 from streams.client import Client, Place
 from streams.clock import Clock
@@ -213,6 +213,8 @@ class Assignment:
             raise job.error
         if isinstance(job.error, Unavailable):
             self._changed(lane, LaneStatus.ASKING)
+        elif isinstance(job.error, NeedsPerson):
+            raise job.error
         elif job.error is not None or not job.done:
             raise StateInDoubt(f"the restore of {lane} failed: {type(job.error).__name__}") from job.error
         else:

@@ -1,8 +1,8 @@
 """Read a leadflow topic with nothing of leadflow: confluent-kafka, fastavro, and a schema fetched by its id over HTTP.
 
     pip install confluent-kafka fastavro
-    python read_leads.py --kafka 127.0.0.1:9092 --schemas http://127.0.0.1:6066 --group sunco-crm buyers.sunco.leads
-    python read_leads.py --kafka 127.0.0.1:9092 --schemas http://127.0.0.1:6066 --group warehouse --once leads.sold
+    python read_leads.py --kafka 127.0.0.1:9092 --schemas http://127.0.0.1:6066 --group data.test leads.closed
+    python read_leads.py --kafka 127.0.0.1:9092 --schemas http://127.0.0.1:6066 --group data.warehouse --once leads.sold
 
 Prints one line of JSON a record. A record counts as read (its offset is committed) only after `handle` has returned, so
 after a crash the last records come again: keep what you do with a lead under its `sale_id`, and a second time does

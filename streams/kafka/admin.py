@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as RawPartition
+from confluent_kafka.admin import AclOperation as _AclOperation  # type: ignore[attr-defined] # likewise
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin import OffsetSpec as _OffsetSpec  # type: ignore[attr-defined] # exported, says its page
 
@@ -17,6 +18,7 @@ from config.kafka import KafkaSettings, admin_options
 from schemas.errors import LeadflowError, NeedsPerson, Unavailable
 from streams.kafka.errors import log, unavailable
 from streams.kafka.login import raise_if_refused
+from streams.kafka.permissions import DESCRIBE, READ, TOPIC, WRITE, Forbidden
 from streams.kafka.records import Names
 from streams.stage import TopicPartition
 
@@ -29,8 +31,11 @@ REFRESH_EVERY_S = 0.5
 """Topics and counts: an added buyer waits for this, then for its owner to look, and must sell within 3 s."""
 
 CLOCK_EVERY_S = 1.0
+ALLOWED_EVERY_S = 2.0
+"""How often a topic that we may not write to is looked at again."""
 
 OffsetSpec: Any = _OffsetSpec
+AclOperation: Any = _AclOperation
 
 _MOVED = frozenset(
     {
@@ -59,8 +64,9 @@ class KafkaAdmin:
 
     def offsets(self, partitions: list[TopicPartition], spec: Any) -> dict[TopicPartition, tuple[int, int]]:
         """Return (offset, timestamp) by the spec. A leader that has just restarted is asked again."""
+        topics = {self._names.full(partition.topic) for partition in partitions}
         for _ in range(ATTEMPTS):
-            with unavailable("log offsets"):
+            with unavailable("log offsets", DESCRIBE, {TOPIC: topics}):
                 try:
                     return self._list_offsets(partitions, spec)
                 except KafkaException as problem:
@@ -85,6 +91,10 @@ class KafkaAdmin:
     def _pair(self, answer: Any) -> tuple[int, int]:
         return int(answer.offset), int(answer.timestamp)
 
+    def full(self, topic: str) -> str:
+        """Return the topic's name as the cluster knows it."""
+        return self._names.full(topic)
+
     def _raw(self, partition: TopicPartition) -> Any:
         return RawPartition(self._names.full(partition.topic), partition.partition)
 
@@ -105,6 +115,37 @@ class KafkaAdmin:
             for name, topic in topics.items()
             if topic.error is None and name.startswith(prefix)
         }
+
+    def raise_if_hidden(self, topics: Iterable[str]) -> None:
+        """Raise Forbidden when some of these topics, which are not among `partition_counts`, may be there unseen.
+
+        Raises Unavailable when there is no answer.
+        """
+        if hidden := [topic for topic, (error, _) in self.described(topics).items() if error == TOPIC]:
+            raise Forbidden(TOPIC, READ, map(self._names.full, hidden))
+
+    def described(self, topics: Iterable[str]) -> dict[str, tuple[int, bool]]:
+        """Return the error code of each topic, 0 where it is shown to us, and whether we may write to it.
+
+        Raises Unavailable.
+        """
+        names = {self._names.full(topic): topic for topic in topics}
+        if not names:
+            return {}
+        futures = self._handle.describe_topics(
+            TopicCollection(list(names)), include_authorized_operations=True, request_timeout=TOPICS_TIMEOUT_S
+        )
+        found = {}
+        for name, future in futures.items():
+            try:
+                operations = future.result(2 * TOPICS_TIMEOUT_S).authorized_operations or ()
+            except TimeoutError:
+                raise Unavailable("topics: no answer") from None
+            except KafkaException as problem:
+                found[names[name]] = problem.args[0].code(), False
+            else:
+                found[names[name]] = 0, AclOperation.WRITE in operations
+        return found
 
 
 @dataclass(frozen=True)
@@ -138,6 +179,9 @@ class ClusterWatch:
         self._placed: set[str] = set()
         self._known: frozenset[str] = frozenset()
         self._changed: dict[str, tuple[int, int]] = {}
+        #: Topics that work goes on without, and those of them that we may not write to; two threads change these.
+        self._dispensable: set[str] = set()
+        self._forbidden: set[str] = set()
         self._sample: tuple[int, int] | None = None
         self._seen: _Seen | None = None
         self._problem: LeadflowError | None = None
@@ -163,9 +207,29 @@ class ClusterWatch:
             self.refresh()
         return self._pinned.get(topic)
 
-    def knows(self, topic: str) -> bool:
-        """Whether the topic was there at the last look (at most 10 s ago unless the cluster is away)."""
-        return topic in self._known
+    def takes(self, topic: str) -> bool:
+        """Whether the topic was there at the last look (at most 10 s ago unless the cluster is away) and not forbidden.
+
+        Who asks can do without it: that we may not write to it is no reason to end.
+        """
+        self._dispensable.add(topic)
+        return topic in self._known and topic not in self._forbidden
+
+    def forbid(self, topics: Collection[str]) -> bool:
+        """Note that we may not write to these topics, and look at them again now and then.
+
+        Returns False when work cannot go on without one of them; nothing is noted then.
+        """
+        if not self._dispensable.issuperset(topics):
+            return False
+        for topic in topics:
+            self._forbid(topic)
+        return True
+
+    def _forbid(self, topic: str) -> None:
+        if topic not in self._forbidden:
+            log.error("%s; it is left out until then", Forbidden(TOPIC, WRITE, (self._admin.full(topic),)))
+            self._forbidden.add(topic)
 
     def raise_if_changed(self) -> None:
         """Raise NeedsPerson when a topic has another partition count than the one its keys were placed by."""
@@ -188,8 +252,12 @@ class ClusterWatch:
 
     def _run(self) -> None:
         next_clock = time.monotonic() + CLOCK_EVERY_S
+        next_allowed = time.monotonic() + ALLOWED_EVERY_S
         while not self._stopped.wait(REFRESH_EVERY_S):
             self._try(self.refresh)
+            if time.monotonic() >= next_allowed:
+                self._try(self._look_whether_allowed)
+                next_allowed = time.monotonic() + ALLOWED_EVERY_S
             if self._clock_topic is not None and time.monotonic() >= next_clock:
                 self._try(self._look_at_clock)
                 next_clock = time.monotonic() + CLOCK_EVERY_S
@@ -199,6 +267,16 @@ class ClusterWatch:
             look()
         except LeadflowError as problem:
             log.debug("cluster watch: %s", problem)
+
+    def _look_whether_allowed(self) -> None:
+        """Look at the dispensable topics that are forbidden, and at those that are not there: they may be hidden."""
+        doubtful = [each for each in tuple(self._dispensable) if each in self._forbidden or each not in self._known]
+        for topic, (error, may_write) in self._admin.described(doubtful).items():
+            if error == TOPIC:
+                self._forbid(topic)
+            elif may_write and topic in self._forbidden:
+                log.warning("topic %s may be written to again", topic)
+                self._forbidden.discard(topic)
 
     def _look_at_clock(self) -> None:
         before, self._seen = self._seen, None

@@ -19,6 +19,7 @@ from streams.client import Entries, GroupMetadata, Headers, Output, Place, Place
 from streams.kafka.admin import ClusterWatch, KafkaAdmin, sharper
 from streams.kafka.consumer import KafkaConsumer, OnAssign, OnRevoke
 from streams.kafka.name_taking import NameTaking
+from streams.kafka.permissions import Forbidden, named
 from streams.kafka.producer import Cause, KafkaProducer
 from streams.kafka.reader import Follower, LogReader
 from streams.kafka.records import Names, RecordReader
@@ -156,8 +157,14 @@ class KafkaClient:
         return partition_of(key, count) if key is not None else 0
 
     def flush(self) -> Mapping[Place, tuple[int, int]]:
-        """See the seam."""
-        offsets = self._producer.flush()
+        """See the seam. A topic that we may not write to is not known from now on, if anybody asks for it."""
+        try:
+            offsets = self._producer.flush()
+        except Forbidden as refusal:
+            forbidden = {self._names.plain(topic) for topic in refusal.topics}
+            if not forbidden or not self._watch.forbid(forbidden):
+                raise
+            raise EpochLost(f"may not write to {named(forbidden)}") from None
         return {(self._names.plain(topic), partition): ends for (topic, partition), ends in offsets.items()}
 
     def send_offsets(self, offsets: Mapping[TopicPartition, int], metadata: GroupMetadata) -> None:
@@ -202,13 +209,14 @@ class KafkaClient:
         return self._follower.followed(max_records)
 
     def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
-        """See the seam."""
-        counts = self._admin.partition_counts()
-        return {topic: counts[topic] for topic in topics if topic in counts}
+        """See the seam. Raises NeedsPerson for topics that are left out because we may not see them."""
+        wanted, counts = list(topics), self._admin.partition_counts()
+        self._admin.raise_if_hidden(topic for topic in wanted if topic not in counts)
+        return {topic: counts[topic] for topic in wanted if topic in counts}
 
     def topic_known(self, topic: str) -> bool:
         """See the seam."""
-        return self._watch.knows(topic)
+        return self._watch.takes(topic)
 
     def append_time_ms(self) -> tuple[int, int] | None:
         """Return (our clock, broker's append time) of a record appended in the last seconds, the nearer the better."""

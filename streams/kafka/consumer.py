@@ -20,6 +20,7 @@ from config.kafka import KafkaSettings, consumer_options
 from schemas.errors import EpochLost, LeadflowError, StateInDoubt
 from streams.client import GroupMetadata, OffsetGone
 from streams.kafka.errors import OFFSET_OUTSIDE, as_consumer_error, error_in, log, unavailable
+from streams.kafka.permissions import GROUP, READ, TOPIC
 from streams.kafka.records import Names, RecordReader
 from streams.kafka.waking import wake
 from streams.stage import Message, TopicPartition
@@ -54,6 +55,7 @@ class KafkaConsumer:
     def __init__(self, settings: KafkaSettings, names: Names, records: RecordReader) -> None:
         self._names = names
         self._records = records
+        self._group = settings.group_id
         self._handle: Any = Consumer({**consumer_options(settings), "error_cb": self._on_error}, logger=log)
         self._on_assign: OnAssign = lambda _: None
         self._on_revoke: OnRevoke = lambda _, __: None
@@ -145,7 +147,8 @@ class KafkaConsumer:
     def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
         """Return the stable committed offsets; librdkafka asks again while a transaction holds one open."""
         asked = list(partitions)
-        with unavailable("committed offsets"):
+        topics = {self._names.full(partition.topic) for partition in asked}
+        with unavailable("committed offsets", READ, {TOPIC: topics, GROUP: (self._group,)}):
             answers = self._handle.committed(self._raw(asked), timeout=COMMITTED_TIMEOUT_S)
             for answer in answers:
                 if answer.error is not None:
@@ -181,7 +184,7 @@ class KafkaConsumer:
             found: list[Any] = self._handle.consume(count, timeout_s)
         except (KafkaException, SystemError) as problem:
             error = error_in(problem)
-            known = as_consumer_error(error) if error is not None else None
+            known = as_consumer_error(error, group=self._group) if error is not None else None
             raise known or StateInDoubt(f"the consumer cannot go on: {problem!r}") from None
         return found
 
@@ -211,7 +214,7 @@ class KafkaConsumer:
 
     def _meaning(self, error: KafkaError, raw: Any) -> LeadflowError | None:
         if error.code() not in OFFSET_OUTSIDE:
-            return as_consumer_error(error)
+            return as_consumer_error(error, raw.topic(), self._group)
         partition = self._records.source(raw)
         if (position := self._positions.get(partition, -1)) < 0:
             return None
@@ -277,7 +280,7 @@ class KafkaConsumer:
             self._raised = problem
 
     def _on_error(self, error: KafkaError) -> None:
-        self._dead = self._dead or as_consumer_error(error)
+        self._dead = self._dead or as_consumer_error(error, group=self._group)
         log.info("consumer: %s %s", error.name(), error.str())
 
     def _at(self, partition: TopicPartition, offset: int) -> Any:

@@ -10,28 +10,22 @@ the broker is away                                   Unavailable    wait
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import EpochLost, Fenced, LeadflowError, NeedsPerson, StateInDoubt, Unavailable
+from streams.kafka.permissions import GROUP, PERMISSIONS, READ, TOPIC, Forbidden
 
 log = logging.getLogger("leadflow.kafka")
 
 FENCED_PRODUCER = frozenset({KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
 STATE_LOST = frozenset({KafkaError.INVALID_TXN_STATE, KafkaError.INVALID_PRODUCER_ID_MAPPING})
 FENCED_MEMBER = frozenset({KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID})
-NOT_ALLOWED = frozenset(
-    {
-        KafkaError._AUTHENTICATION,
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-    }
-)
+NOT_LET_IN = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
+NOT_ALLOWED = NOT_LET_IN | PERMISSIONS
 OFFSET_OUTSIDE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 CHAIN_MAX = 8
 PROVIDER_FAILS = "acquire SASL OAUTHBEARER token"
@@ -65,15 +59,30 @@ def is_refusal(error: KafkaError) -> bool:
     return error.code() in NOT_ALLOWED and not any(words in error.str() for words in (PROVIDER_FAILS, OUR_SIDE))
 
 
-def as_consumer_error(error: KafkaError) -> LeadflowError | None:
-    """Return what a poll must raise for this error, or None when librdkafka goes on by itself."""
+def as_consumer_error(error: KafkaError, topic: str | None = None, group: str = "") -> LeadflowError | None:
+    """Return what a poll must raise for this error, or None when librdkafka goes on by itself.
+
+    `topic` and `group`: what was read, and for which group, as the cluster names them.
+    """
     if is_member_fenced(error):
         return Fenced(f"{TWIN} (it has our place in the group: {error.name()})")
     if is_fatal(error):
         return StateInDoubt(f"the consumer cannot go on: {error.str()}")
     if is_refusal(error):
-        return NeedsPerson(f"Kafka refuses this worker: {error.str()}; check credentials and permissions")
+        return not_allowed(error, "consume", READ, {TOPIC: (topic,) if topic else (), GROUP: (group,)})
     return None
+
+
+def not_allowed(
+    error: KafkaError, doing: str, operation: str, names: Mapping[int, Iterable[str]] = MappingProxyType({})
+) -> NeedsPerson:
+    """Return what a person must mend: a permission, if it is known on what, or who we say that we are.
+
+    `names`: what was asked for, as the cluster names it, by the code that would say that it is forbidden.
+    """
+    if found := [name for name in names.get(error.code(), ()) if name]:
+        return Forbidden(error.code(), operation, found)
+    return NeedsPerson(f"Kafka refuses us: {doing}: {error.name()} {error.str()}; check credentials and permissions")
 
 
 def before_commit(error: KafkaError, doing: str, without_twin: bool) -> LeadflowError:
@@ -91,7 +100,7 @@ def before_commit(error: KafkaError, doing: str, without_twin: bool) -> Leadflow
     if error.code() in STATE_LOST:
         return StateInDoubt(text)
     if error.code() in NOT_ALLOWED:
-        return NeedsPerson(f"{text}; check credentials and permissions")
+        return not_allowed(error, doing, "")
     if error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
         return NeedsPerson(f"{text}; raise the broker's transaction.max.timeout.ms")
     return EpochLost(text)
@@ -121,12 +130,17 @@ def error_in(problem: BaseException) -> KafkaError | None:
 
 
 @contextmanager
-def unavailable(doing: str) -> Iterator[None]:
-    """Turn any Kafka error of a question to the broker into Unavailable, or into what a person must mend."""
+def unavailable(
+    doing: str, operation: str = "", names: Mapping[int, Iterable[str]] = MappingProxyType({})
+) -> Iterator[None]:
+    """Turn any Kafka error of a question to the broker into Unavailable, or into what a person must mend.
+
+    `operation` and `names` as for `not_allowed`.
+    """
     try:
         yield
     except KafkaException as problem:
         error: KafkaError = problem.args[0]
         if is_refusal(error):
-            raise NeedsPerson(f"{doing}: {error.str()}; check credentials and permissions") from None
+            raise not_allowed(error, doing, operation, names) from None
         raise Unavailable(f"{doing}: {error.name()} {error.str()}") from None

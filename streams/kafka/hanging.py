@@ -20,6 +20,7 @@ from streams.kafka.brokers import Address, Brokers, NotKnown, Place
 from streams.kafka.connection import Connection
 from streams.kafka.errors import log
 from streams.kafka.outcomes import Outcomes
+from streams.kafka.permissions import READ, TOPIC, Forbidden
 
 PLACES_MAX = 100
 """Partitions of one question: its answer holds some 50 bytes for each producer that has written to them lately."""
@@ -102,7 +103,7 @@ class Hanging:
         found = _Found()
         for answer in self._brokers.ask_all(wire.DESCRIBE_PRODUCERS, questions, deadline):
             for place, (error, writers) in wire_hanging.describe_producers_answer(answer).items():
-                if error == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                if error == TOPIC:
                     found.hidden.add(place[0])
                 elif error and strict:
                     self._refused(error, place)
@@ -111,7 +112,7 @@ class Hanging:
                 else:
                     self._note(found, place, (writer for writer in writers if writer.producer.id == producer.id))
         if found.hidden:
-            log.warning("nobody looks for transactions of ours that hang in %s: allow us to read", sorted(found.hidden))
+            log.warning("nobody looks for transactions of ours that hang: %s", Forbidden(TOPIC, READ, found.hidden))
         if found.hanging:
             self._end(found, leaders, producer, deadline)
         lines = self._lines(leaders, deadline)

@@ -32,9 +32,10 @@ from streams.kafka.brokers import Brokers, NotKnown, Place
 from streams.kafka.bytes import Answer, Api, ConnectionLost, Malformed
 from streams.kafka.connection import Line
 from streams.kafka.coordinators import LAST_PAUSE_S, Coordinator
-from streams.kafka.errors import at_commit, before_commit, log
+from streams.kafka.errors import at_commit, before_commit, log, not_allowed
 from streams.kafka.hanging import Hanging
 from streams.kafka.outcomes import Outcomes
+from streams.kafka.permissions import GROUP, PERMISSIONS, READ, TOPIC, TRANSACTIONAL_ID, WRITE, Forbidden
 from streams.kafka.wire_hanging import Transaction, describe_transaction, describe_transaction_answer
 from streams.watchdog import Watchdog
 
@@ -106,7 +107,7 @@ class KafkaProducer:
     def flush(self) -> dict[Place, tuple[int, int]]:
         """Append all that is queued, and return the offsets of the first and the last record of each partition.
 
-        Raises EpochLost when one is refused, or not answered in time.
+        Raises EpochLost when one is refused, or not answered in time; Forbidden with the topics that we may not write.
         """
         now = time.monotonic()
         self._watchdog.arm("flush", self._settings.deadline_ms / 1000)
@@ -130,7 +131,7 @@ class KafkaProducer:
         group = self._settings.group_id
         instance = self._settings.slot if self._settings.static else None
         member = wire.Member(group, metadata.generation, metadata.member, instance)
-        with self._epoch_ends("send_offsets"):
+        with self._epoch_ends("send_offsets", READ):
             self._hanging.end_offsets(self._producer, self._deadline)
             self._open = True
             body = wire.add_offsets(self._name, self._producer, group)
@@ -322,8 +323,11 @@ class KafkaProducer:
             raise self._meaning(error, api.name)
 
     @contextmanager
-    def _epoch_ends(self, doing: str) -> Iterator[None]:
-        """Let whatever goes wrong inside end the epoch; the name is taken again before the next one."""
+    def _epoch_ends(self, doing: str, operation: str = WRITE) -> Iterator[None]:
+        """Let whatever goes wrong inside end the epoch; the name is taken again before the next one.
+
+        `operation`: what topics are asked for.
+        """
         try:
             yield
         except ConnectionLost as lost:
@@ -331,10 +335,10 @@ class KafkaProducer:
                 self._brokers.close()
             raise self._ended("connection", EpochLost(f"{doing}: {lost}")) from None
         except NotKnown as problem:
-            meaning = self._meaning(problem.code, f"{doing}: {problem.subject}")
+            meaning = self._meaning(problem.code, f"{doing}: {problem.subject}", operation, (problem.subject,))
             raise self._ended("error", meaning) from None
         except Refused as refused:
-            raise self._ended("error", self._refusal(refused)) from None
+            raise self._ended("error", self._refusal(refused, operation)) from None
         except LeadflowError as problem:
             raise self._ended("error", problem) from None
 
@@ -344,13 +348,18 @@ class KafkaProducer:
         self._watchdog.disarm()
         return problem
 
-    def _refusal(self, refused: Refused) -> LeadflowError:
-        """Return what it means that records were refused; the worst error decides."""
+    def _refusal(self, refused: Refused, operation: str) -> LeadflowError:
+        """Return what it means that topics were refused; a missing permission decides, then the worst error."""
+        if forbidden := {topic for (topic, _), error in refused.errors.items() if error == TOPIC}:
+            return Forbidden(TOPIC, operation, forbidden)
         meanings = [self._meaning(error, f"produce to {refused}") for error in refused.errors.values()]
         worse = (meaning for meaning in meanings if not isinstance(meaning, EpochLost))
         return next(worse, EpochLost(f"refused: {refused}"))
 
-    def _meaning(self, error: int, doing: str) -> LeadflowError:
+    def _meaning(self, error: int, doing: str, operation: str = WRITE, topics: Iterable[str] = ()) -> LeadflowError:
+        if error in PERMISSIONS:
+            names = {TOPIC: topics, GROUP: (self._settings.group_id,), TRANSACTIONAL_ID: (self._name,)}
+            return not_allowed(KafkaError(error), doing, READ if error == GROUP else operation, names)
         return before_commit(KafkaError(error), doing, self._fenced_without_twin())
 
     def _fenced_without_twin(self) -> bool:
@@ -368,9 +377,11 @@ class KafkaProducer:
 def _error_in(read: Callable[[Answer], Mapping[Place, int]], places: Iterable[Place], answer: Answer) -> int:
     """Return the error of the first of the places that was refused, or of which nothing was said; 0 where none was.
 
-    One that was not tried for another's sake says least.
+    One that was not tried for another's sake says least. Raises Refused with all places of topics that are forbidden.
     """
     codes = read(answer)
+    if forbidden := {place: code for place, code in codes.items() if code == TOPIC}:
+        raise Refused(forbidden)
     errors = [code for place in places if (code := codes.get(place, KafkaError.UNKNOWN))]
     not_tried = KafkaError.OPERATION_NOT_ATTEMPTED
     return next((code for code in errors if code != not_tried), not_tried if errors else 0)

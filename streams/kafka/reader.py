@@ -80,7 +80,7 @@ class LogReader:
             return int(raw.offset()) + 1
         if error.code() == KafkaError._PARTITION_EOF:
             return int(raw.offset())
-        if problem := as_consumer_error(error):
+        if problem := as_consumer_error(error, raw.topic(), str(self._options["group.id"])):
             raise problem
         log.info("reader: %s %s", error.name(), error.str())
         return 0
@@ -144,7 +144,7 @@ class Follower:
     def _note(self, error: KafkaError, raw: Any) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
             self._behind.discard(self._records.source(raw))
-        elif problem := as_consumer_error(error):
+        elif problem := as_consumer_error(error, raw.topic(), str(self._options["group.id"])):
             raise problem
         else:
             log.info("follower: %s %s", error.name(), error.str())

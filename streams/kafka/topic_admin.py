@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
@@ -21,6 +22,7 @@ from schemas.errors import NeedsPerson, Unavailable
 from schemas.topics import Sizes, TopicSpec
 from streams.kafka.admin import KafkaAdmin
 from streams.kafka.errors import log, unavailable
+from streams.kafka.permissions import GROUP, READ, TOPIC
 from streams.kafka.records import Names
 from streams.stage import TopicPartition
 
@@ -75,6 +77,7 @@ class TopicAdmin:
         self._names = Names(settings.prefix)
         self._handle = admin.AdminClient(admin_options(settings), logger=log)
         self._offsets = KafkaAdmin(settings, self._names)
+        self._of_group = {GROUP: (settings.group_id,)}
         #: Topics that were made here, or were there when they were to be.
         self._seen: set[str] = set()
 
@@ -114,7 +117,8 @@ class TopicAdmin:
                 by_topic.setdefault(each.topic, []).append(each)
         resources = [self._resource(topic, entries) for topic, entries in by_topic.items()]
         if resources:
-            with unavailable("topic settings"):
+            names = {TOPIC: [resource.name for resource in resources]}
+            with unavailable("topic settings", "AlterConfigs", names):
                 _wait(self._handle.incremental_alter_configs(resources, request_timeout=REQUEST_TIMEOUT_S))
 
     def begin_at_zero(self, specs: Iterable[TopicSpec], fresh: Sequence[str] = ()) -> list[TopicPartition]:
@@ -176,7 +180,7 @@ class TopicAdmin:
                     f"topic {spec.name} cannot have {sizes.replication} copies: {error.str()}; "
                     "start more brokers or lower LEADFLOW_REPLICATION"
                 ) from None
-            with unavailable(f"topic {spec.name}"):
+            with unavailable(f"topic {spec.name}", "Create", {TOPIC: (self._names.full(spec.name),)}):
                 raise
         return True
 
@@ -185,7 +189,8 @@ class TopicAdmin:
             return []
         asked = ConsumerGroupTopicPartitions(self._settings.group_id, [self._raw(p) for p in partitions])
         answer = _patiently(
-            lambda: _wait(self._handle.list_consumer_group_offsets([asked], request_timeout=REQUEST_TIMEOUT_S))
+            lambda: _wait(self._handle.list_consumer_group_offsets([asked], request_timeout=REQUEST_TIMEOUT_S)),
+            names=self._of_group,
         )[0]
         committed = {(raw.topic, raw.partition) for raw in answer.topic_partitions if raw.offset >= 0}
         return [p for p in partitions if (self._names.full(p.topic), p.partition) not in committed]
@@ -193,11 +198,12 @@ class TopicAdmin:
     def _commit_zero(self, partitions: Sequence[TopicPartition]) -> None:
         request = ConsumerGroupTopicPartitions(self._settings.group_id, [self._raw(p, 0) for p in partitions])
         answer = _patiently(
-            lambda: _wait(self._handle.alter_consumer_group_offsets([request], request_timeout=REQUEST_TIMEOUT_S))
+            lambda: _wait(self._handle.alter_consumer_group_offsets([request], request_timeout=REQUEST_TIMEOUT_S)),
+            names=self._of_group,
         )[0]
         for raw in answer.topic_partitions:
             if raw.error is not None:
-                with unavailable("first offsets"):
+                with unavailable("first offsets", READ, {**self._of_group, TOPIC: (raw.topic,)}):
                     raise KafkaException(raw.error)
 
     def _configs(self, topics: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -209,7 +215,8 @@ class TopicAdmin:
             futures = self._handle.describe_configs(resources, request_timeout=REQUEST_TIMEOUT_S)
             return {resource.name: future.result(2 * REQUEST_TIMEOUT_S) for resource, future in futures.items()}
 
-        answers = _patiently(ask, "topic settings")
+        names = {TOPIC: [resource.name for resource in resources]}
+        answers = _patiently(ask, "topic settings", "DescribeConfigs", names)
         return {
             self._names.plain(name): {key: str(entry.value) for key, entry in entries.items()}
             for name, entries in answers.items()
@@ -258,8 +265,16 @@ def _wait(futures: Mapping[Any, Future[T]]) -> list[T]:
     return [future.result(2 * REQUEST_TIMEOUT_S) for future in futures.values()]
 
 
-def _patiently(ask: Callable[[], T], doing: str = "the consumer group's offsets") -> T:
-    """Ask again while a broker is only just coming up or has not heard of a topic. Raises Unavailable, NeedsPerson."""
+def _patiently(
+    ask: Callable[[], T],
+    doing: str = "the consumer group's offsets",
+    operation: str = READ,
+    names: Mapping[int, Iterable[str]] = MappingProxyType({}),
+) -> T:
+    """Ask again while a broker is only just coming up or has not heard of a topic. Raises Unavailable, NeedsPerson.
+
+    `doing`, `operation` and `names` as for `unavailable`.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return ask()
@@ -270,7 +285,7 @@ def _patiently(ask: Callable[[], T], doing: str = "the consumer group's offsets"
                     f"the consumer group has running members ({error.name()}); stop the workers before topics are made"
                 ) from None
             if error.code() not in _PASSING or attempt == ATTEMPTS:
-                with unavailable(doing):
+                with unavailable(doing, operation, names):
                     raise
         except Unavailable:
             if attempt == ATTEMPTS:

@@ -1,4 +1,4 @@
-"""The pages of docs/ that are made from the code: topics, metrics, settings, reasons.
+"""The pages of docs/ that are made from the code: topics, metrics, settings, reasons, and the permissions in security.
 
     python -m tests.architecture.reference_pages
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from config.settings_shown import settings_table
 from console.audit.metrics import AUDIT_CATALOGUE
+from console.permissions import ROLES, Permission, Place
 from console.reasons import DECLINED, FAULTS, REJECTED, UNSOLD
 from schemas.avro_files import file_schema, nested_records, personal_fields, self_contained
 from schemas.records import Record
@@ -183,11 +184,28 @@ def reasons_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def security_page() -> str:
+    """Return docs/security.md: written by hand, but for the table of permissions."""
+    text = (DOCS / "security.md").read_text(encoding="utf-8")
+    before, begin, rest = text.partition("<!-- permissions: begin -->\n")
+    _, end, after = rest.partition("<!-- permissions: end -->\n")
+    at = Place("PREFIX", buyer="ID")
+    rows = [(role if n == 0 else "", *_permission(each)) for role, of in ROLES.items() for n, each in enumerate(of(at))]
+    return "".join((before, begin, table(("role", "on", "may", "what for"), rows), "\n", end, after))
+
+
+def _permission(each: Permission) -> tuple[str, str, str]:
+    name = f" `{each.name}{'*' if each.prefixed else ''}`" if each.name else ""
+    may = ", ".join(each.operations)
+    return f"{each.kind.replace('-', ' ')}{name}", f"({may})" if each.optional else may, each.why
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "topics.md": topics_page,
     "metrics.md": metrics_page,
     "settings.md": settings_page,
     "reasons.md": reasons_page,
+    "security.md": security_page,
 }
 
 

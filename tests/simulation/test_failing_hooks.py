@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,3 +113,20 @@ def test_a_hook_without_records_that_fails_stops_its_partition_alone(hook: str) 
     world.settle(worker)
     assert list(worker.engine.state().stopped) == [("routing", 0)]
     assert "k=1" in world.out()
+
+
+def test_a_changelog_that_may_not_be_read_needs_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restarts alone would go on for ever, and say nothing of what is missing."""
+    world = World(partitions=1)
+    first = world.worker("w0")
+    world.send("a", "k", partition=0)
+    world.settle(first)
+    first.engine.stop()
+    worker = world.worker("w1")
+
+    def refused(*_: object) -> Iterable[Any]:
+        raise NeedsPerson("we may not read it")
+
+    monkeypatch.setattr(worker.client, "read_entries", refused)
+    with pytest.raises(NeedsPerson, match="may not read"):
+        world.settle(worker)

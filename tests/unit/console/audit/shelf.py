@@ -26,6 +26,9 @@ class Shelf(Reader):
             counts[at.topic] = max(counts.get(at.topic, 0), at.partition + 1)
         return counts
 
+    def hidden(self, topics: Iterable[str]) -> list[str]:
+        return []
+
     def bounds(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Bounds]:
         return {at: Bounds(0, self._end(at)) for at in partitions}
 

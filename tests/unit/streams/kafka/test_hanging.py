@@ -188,7 +188,7 @@ def test_what_may_not_be_looked_at_is_said_and_written_to_all_the_same(caplog: p
         line.cluster.script(DESCRIBE_PRODUCERS, refusing(writers, line.cluster, 29))
         line.epoch(("p.out", 0))
         assert "p.out" in caplog.text
-        assert "allow us to read" in caplog.text
+        assert "nobody looks for transactions of ours that hang: Kafka refuses us Read on topic" in caplog.text
 
 
 # --- as it was ended elsewhere ----------------------------------------------------------------------------------------

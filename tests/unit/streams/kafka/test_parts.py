@@ -24,6 +24,7 @@ from streams.client import GroupMetadata
 from streams.kafka.admin import ClusterWatch, KafkaAdmin, closest, sharper
 from streams.kafka.consumer import parse_metadata
 from streams.kafka.errors import as_consumer_error, at_commit, before_commit, error_in, unavailable
+from streams.kafka.permissions import Forbidden
 from streams.kafka.records import Names, RecordReader
 from streams.murmur2 import partition_of as in_python
 from streams.stage import Message, TopicPartition
@@ -159,6 +160,31 @@ def test_a_fatal_error_is_found_behind_the_bindings_system_error() -> None:
     hidden.__cause__ = KafkaException(fatal)
     assert error_in(hidden) == fatal
     assert error_in(SystemError("nothing behind")) is None
+
+
+def test_a_consumer_says_which_permission_is_missing_on_what() -> None:
+    topic, group = (
+        kafka_error(KafkaError.TOPIC_AUTHORIZATION_FAILED),
+        kafka_error(KafkaError.GROUP_AUTHORIZATION_FAILED),
+    )
+    assert "refuses us Read on topic acme.leads.sold:" in str(as_consumer_error(topic, "acme.leads.sold", "acme.g"))
+    assert "refuses us Read on group acme.g:" in str(as_consumer_error(group, None, "acme.g"))
+    assert "TOPIC_AUTHORIZATION_FAILED why" in str(as_consumer_error(topic))
+
+
+def test_a_question_that_is_refused_says_which_permission_is_missing() -> None:
+    with (
+        pytest.raises(Forbidden, match=r"Describe on topics a\.one, a\.two: grant"),
+        unavailable("offsets", "Describe", {KafkaError.TOPIC_AUTHORIZATION_FAILED: {"a.two", "a.one"}}),
+    ):
+        raise KafkaException(kafka_error(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+
+def test_of_many_topics_the_first_are_named_and_the_rest_counted() -> None:
+    refusal = Forbidden(KafkaError.TOPIC_AUTHORIZATION_FAILED, "Read", [f"t{number}" for number in range(9)])
+    assert "topics t0, t1, t2, t3, t4 and 4 more: grant" in str(refusal)
+    assert len(refusal.topics) == 9
+    assert refusal.exit_code == 78
 
 
 def test_a_question_without_an_answer_is_unavailable() -> None:

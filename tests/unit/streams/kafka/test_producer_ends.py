@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from schemas.errors import EpochLost, Fenced, LeadflowError, NeedsPerson, StateInDoubt
+from schemas.errors import EpochLost, Fenced, LeadflowError, StateInDoubt
 from streams.kafka import producer as kafka_producer
+from streams.kafka.permissions import Forbidden
 from tests.support.kafka_layouts import END_TXN, INIT_PRODUCER_ID, PRODUCE, SASL_HANDSHAKE
 from tests.support.scripted_broker import (
     Asked,
@@ -200,7 +201,7 @@ def test_an_abort_is_not_waited_for_longer_than_its_time(monkeypatch: pytest.Mon
         line.epoch()
 
 
-@pytest.mark.parametrize(("code", "kind"), [(47, Fenced), (90, Fenced), (49, StateInDoubt), (53, NeedsPerson)])
+@pytest.mark.parametrize(("code", "kind"), [(47, Fenced), (90, Fenced), (49, StateInDoubt), (53, Forbidden)])
 def test_a_refused_abort_means(code: int, kind: type[LeadflowError]) -> None:
     with producing() as line:
         ready(line)

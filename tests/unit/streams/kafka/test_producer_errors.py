@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import EpochLost, Fenced, LeadflowError, NeedsPerson, StateInDoubt, Unavailable
+from streams.kafka.permissions import Forbidden
 from tests.support.kafka_layouts import (
     ADD_OFFSETS,
     ADD_PARTITIONS,
@@ -69,12 +70,32 @@ def test_an_error_before_the_commit_means(key: int) -> None:
             line.cluster.script(key, refuses(code))
             with pytest.raises(LeadflowError) as raised:
                 line.epoch()
-            seen[code] = type(raised.value)
+            seen[code] = NeedsPerson if isinstance(raised.value, NeedsPerson) else type(raised.value)
             assert not line.armed
             line.producer.abort()
         assert seen == MEANINGS
         assert not [asked for asked in line.cluster.of(END_TXN) if asked.fields[3]], "a commit was sent"
         assert line.renewals == ["first", *["error"] * (len(MEANINGS) - 1)]
+
+
+FORBIDDEN = [
+    (ADD_PARTITIONS, 29, "Write on topics more, out: grant"),
+    (PRODUCE, 29, "Write on topics more, out: grant"),
+    (TXN_OFFSET_COMMIT, 29, r"Read on topic p\.in: grant"),
+    (ADD_OFFSETS, 30, r"Read on group p\.leadflow: grant"),
+    (TXN_OFFSET_COMMIT, 30, r"Read on group p\.leadflow: grant"),
+    *((key, 53, r"Write on transactional id p\.leadflow-w1: grant") for key in STEPS),
+]
+
+
+@pytest.mark.parametrize(("key", "code", "said"), FORBIDDEN)
+def test_a_permission_that_is_missing_is_named_with_all_that_it_is_missing_on(key: int, code: int, said: str) -> None:
+    with producing() as line:
+        line.producer.connect()
+        line.cluster.script(key, refuses(code))
+        with pytest.raises(Forbidden, match=f"Kafka refuses us {said}") as raised:
+            line.epoch(("out", 0), ("out", 1), ("more", 0))
+        assert bool(raised.value.topics) is (code == 29)
 
 
 @pytest.mark.parametrize("key", STEPS)

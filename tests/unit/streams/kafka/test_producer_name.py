@@ -6,6 +6,7 @@ import pytest
 
 from schemas.errors import EpochLost, Fenced, LeadflowError, NeedsPerson, StateInDoubt, Unavailable
 from streams.kafka import producer as kafka_producer
+from streams.kafka.permissions import Forbidden
 from tests.support.kafka_layouts import (
     ADD_OFFSETS,
     ADD_PARTITIONS,
@@ -89,7 +90,7 @@ REFUSALS: dict[int, type[LeadflowError]] = {
     48: StateInDoubt,
     49: StateInDoubt,
     50: NeedsPerson,  # INVALID_TRANSACTION_TIMEOUT: the broker allows less than ours
-    53: NeedsPerson,
+    53: Forbidden,  # TRANSACTIONAL_ID_AUTHORIZATION_FAILED
     90: Fenced,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import EpochLost, Fenced, LeadflowError, NeedsPerson, StateInDoubt
+from streams.kafka.permissions import Forbidden
 from tests.support.kafka_layouts import (
     ADD_PARTITIONS,
     NO_TAGS,
@@ -34,7 +35,7 @@ def test_one_refused_partition_of_several_loses_the_epoch_and_is_named() -> None
         assert "out" not in str(raised.value)
 
 
-@pytest.mark.parametrize(("worst", "kind"), [(29, NeedsPerson), (47, Fenced), (48, StateInDoubt)])
+@pytest.mark.parametrize(("worst", "kind"), [(29, Forbidden), (47, Fenced), (48, StateInDoubt)])
 def test_the_worst_error_of_several_partitions_decides(worst: int, kind: type[LeadflowError]) -> None:
     places = [("out", 0), ("out", 1), ("out", 2)]
     for at in range(3):
