@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import fnmatch
 import random
 import shutil
 import tempfile
@@ -56,7 +57,7 @@ def list_() -> None:
 def run_(names: tuple[str, ...], file: Path | None, resume: bool, verbose: bool) -> None:
     """Bring faults about, by name or else all of them.
 
-    Exits with 1 when a promise did not hold.
+    Exits with 1 when a promise did not hold. A name may be a pattern in quotes, such as 'secured-*'.
 
     A fault that fails keeps no other from being run. Ctrl-C stops everything that runs; what has ended before is
     shown, and with --json it is kept.
@@ -158,11 +159,12 @@ def report(files: tuple[Path, ...], page: Path | None) -> None:
 
 
 def _chosen(names: tuple[str, ...]) -> list[Fault]:
-    """Return the faults of these names in the order of the table; all that are part of it when there are none."""
+    """Return the faults of these names or patterns in the order of the table; without one, all that are part of it."""
     for name in names:
-        if name not in CATALOGUE:
+        if not fnmatch.filter(CATALOGUE, name):
             raise click.UsageError(f"no fault {name}{near(name, list(CATALOGUE))}; `leadflow faults list` shows them")
-    return [fault for fault in CATALOGUE.values() if (fault.name in names if names else fault.whole)]
+    named = {fault for name in names for fault in fnmatch.filter(CATALOGUE, name)}
+    return [fault for fault in CATALOGUE.values() if (fault.name in named if names else fault.whole)]
 
 
 def _set_aside(file: Path | None) -> None:

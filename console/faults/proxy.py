@@ -2,7 +2,8 @@
 
     frame      int32 size | int16 api key | int16 version | int32 correlation id | ...
 
-It understands Kafka's request framing, plain text. It runs in a thread of its own; all of its methods may be called
+It understands Kafka's request framing, plain text. What it cannot read (`readable` is false: TLS) it passes on as it
+comes, for the weather alone. It runs in a thread of its own; all of its methods may be called
 from another one.
 """
 
@@ -10,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -38,8 +40,12 @@ Weather = Literal["fair", "slow", "silent", "half-open", "resets"]
 slow        each piece is late by `SLOW_S`, both ways
 silent      nothing passes either way, nothing is closed; it goes on when the weather is fair: packets were lost
 half-open   requests reach the broker, answers are lost; such a connection is reset when the weather is fair
-resets      each connection is reset at its next request
+resets      each connection is reset at its next request; one that cannot be read within one of its next pieces,
+            either way, each connection within another one: handshakes, log-ins and answers break at every point
 """
+
+CUT_WITHIN_MAX = 12
+"""So many pieces go both ways until a client is in by TLS and SCRAM and has asked its first question."""
 
 SLOW_S = 0.3
 LOOK_S = 0.02
@@ -64,6 +70,22 @@ class Trap:
 
 
 @dataclass
+class _Cut:
+    """Says within which of its pieces a connection is reset, when the weather is so."""
+
+    depths: Iterator[int]
+    left: int = 0
+
+    def comes(self, weather: Weather) -> bool:
+        """Whether it is the piece that passes now."""
+        if weather != "resets":
+            self.left = 0
+            return False
+        self.left = (self.left or next(self.depths)) - 1
+        return self.left == 0
+
+
+@dataclass
 class Proxy:
     """Passes everything between its port and the broker's, but for what a trap catches."""
 
@@ -73,6 +95,7 @@ class Proxy:
     """When which kind of request passed by, the latest of them."""
     trap: Trap | None = None
     weather: Weather = "fair"
+    readable: bool = True
 
     def start(self) -> None:
         """Listen; returns when connections are accepted."""
@@ -119,6 +142,7 @@ class Proxy:
     async def _serve(self) -> None:
         self._end = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._depths = itertools.cycle(range(1, CUT_WITHIN_MAX + 1))
         server = await asyncio.start_server(self._connected, HOST, self.port)
         self._ready.set()
         await self._end.wait()
@@ -138,9 +162,17 @@ class Proxy:
         except OSError:
             writer.close()
             return
-        answers = asyncio.create_task(self._answers(from_broker, writer))
+        cut = _Cut(self._depths)
+        answers = asyncio.create_task(
+            self._answers(from_broker, writer)
+            if self.readable
+            else self._pass(from_broker, writer, writer, cut, "half-open")
+        )
         try:
-            await self._requests(reader, writer, to_broker, answers)
+            if self.readable:
+                await self._requests(reader, writer, to_broker, answers)
+            else:
+                await self._pass(reader, to_broker, writer, cut)
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass  # the client left, or the proxy stops
         finally:
@@ -188,6 +220,30 @@ class Proxy:
                     return
                 writer.write(data)
                 await writer.drain()
+
+    async def _pass(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        client: asyncio.StreamWriter,
+        cut: _Cut,
+        *more: Weather,
+    ) -> None:
+        """Pass pieces on one way as the weather allows; `more`: weathers that hold them back, but never return them."""
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(READ_BYTES):
+                lost = self.weather in more
+                await self._wait("slow", "silent", *more)
+                if within := cut.comes(self.weather):
+                    writer.write(data[: len(data) // 2])
+                    await writer.drain()
+                if lost or within:
+                    _reset(client)
+                    return
+                writer.write(data)
+                await writer.drain()
+            await self._wait("silent", *more)
+            writer.close()
 
     async def _wait(self, *weathers: Weather) -> None:
         """Wait as the weather says, if it is one of these."""

@@ -12,14 +12,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.settings import load_settings
 from console.bench import w1
 from console.bench.stand import apply_plan, environment
-from console.cluster.cluster import Cluster
+from console.cluster.cluster import KAFKA, Cluster
 from console.cluster.jars import class_path
 from console.cluster.kafka import KafkaServer
 from console.cluster.kafka_settings import BRIEF
@@ -27,9 +27,10 @@ from console.cluster.ports import HOST
 from console.cluster.valkey import ValkeyServer
 from console.cluster.worker_process import WorkerProcess
 from console.faults import worker as struck_worker
-from console.faults.brokers import NODES, ProxiedKafka, three_brokers
+from console.faults.brokers import NODES, SECURED, OpenKafka, ProxiedKafka, one_broker, three_brokers
 from console.faults.failure import FaultFailed, NotHere
 from console.faults.proxy import Proxy
+from console.faults.securing import Security
 from console.reach import Reach, reach
 from console.topics import create_topics
 
@@ -46,13 +47,15 @@ PLAN = w1.plan_yaml(LEADS_MIN).replace("sell: exclusive", "sell: {shared: 2}")
 class Needs:
     """What a fault is tried on.
 
-    `proxy`: w1's way to the broker. `disk_mib`: a disk of its own, of this size. `plan`: YAML. The pretended time
-    begins at `clock_start` (ISO, UTC) and passes `clock_rate` times as fast as real time.
+    `proxy`: w1's way to the broker. `secured`: TLS, and log-ins that last for seconds. `disk_mib`: a disk of its own,
+    of this size. `plan`: YAML. The pretended time begins at `clock_start` (ISO, UTC) and passes `clock_rate` times as
+    fast as real time.
     """
 
     workers: int = 2
     brokers: int = 1
     proxy: bool = False
+    secured: bool = False
     disk_mib: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
     plan: str = PLAN
@@ -121,13 +124,12 @@ def stand(needs: Needs, folder: Path, say: Callable[[str], None]) -> Iterator[St
     with contextlib.ExitStack() as held:
         if needs.disk_mib:
             held.enter_context(_disk(folder, needs.disk_mib))
-        environ = environment(folder, needs.clock_start, needs.clock_rate) | dict(needs.settings)
-        brokers, proxy = _outside_brokers(needs, folder, held)
-        if brokers:
-            environ["LEADFLOW_KAFKA"] = ",".join(broker.bootstrap for broker in brokers)
-            environ["LEADFLOW_REPLICATION"] = str(len(brokers))
+        brokers, proxy = held.enter_context(_outside_brokers(needs, folder))
+        environ = environment(folder, needs.clock_start, needs.clock_rate) | dict(needs.settings) | _way_to(brokers)
         cluster = held.enter_context(Cluster(folder, load_settings(environ), environ, say=say, profile=BRIEF))
         cluster.start_parts()
+        if len(brokers) == 1:
+            cluster.supervisor.add(KAFKA, brokers[0])
         way = reach(cluster.environment())
         create_topics(way.settings)
         apply_plan(way, folder, needs.plan)
@@ -139,25 +141,38 @@ def stand(needs: Needs, folder: Path, say: Callable[[str], None]) -> Iterator[St
         yield here
 
 
-def _outside_brokers(
-    needs: Needs, folder: Path, held: contextlib.ExitStack
-) -> tuple[tuple[KafkaServer, ...], Proxy | None]:
-    """Start the brokers that the cluster cannot start by itself, and what stands before them."""
+@contextlib.contextmanager
+def _outside_brokers(needs: Needs, folder: Path) -> Iterator[tuple[tuple[OpenKafka, ...], Proxy | None]]:
+    """Give the brokers that the cluster cannot start by itself, and what stands before the only one of them."""
+    if needs.brokers != NODES and not needs.proxy and not needs.secured:
+        yield (), None
+        return
+    security = Security(folder / "security") if needs.secured else None
+    if security is not None:
+        security.make()
     if needs.brokers == NODES:
-        three = three_brokers(folder, class_path())
-        for one in three:
-            held.callback(one.kill)
-        return three, None
-    if not needs.proxy:
-        return (), None
-    broker = ProxiedKafka(folder / "kafka", class_path())
-    held.callback(broker.kill)
-    broker.start()
-    broker.warm_up()
-    proxy = Proxy(broker.proxy_port, broker.proxied_port)
-    proxy.start()
-    held.callback(proxy.stop)
-    return (broker,), proxy
+        with three_brokers(folder, class_path(), security) as three:
+            yield three, None
+        return
+    with one_broker(folder, class_path(), security, proxied=needs.proxy) as broker, contextlib.ExitStack() as held:
+        proxy = None
+        if isinstance(broker, ProxiedKafka):
+            proxy = Proxy(broker.proxy_port, broker.proxied_port, readable=not needs.secured)
+            proxy.start()
+            held.callback(proxy.stop)
+        yield (broker,), proxy
+
+
+def _way_to(brokers: Sequence[OpenKafka]) -> dict[str, str]:
+    """Return the settings by which workers and commands reach brokers that the cluster has not started."""
+    if not brokers:
+        return {}
+    security = brokers[0].security
+    return {
+        "LEADFLOW_KAFKA": ",".join(broker.address(SECURED) for broker in brokers),
+        "LEADFLOW_REPLICATION": str(len(brokers)),
+        **({} if security is None else {"LEADFLOW_KAFKA_SECURITY_FILE": str(security.file)}),
+    }
 
 
 @contextlib.contextmanager

@@ -30,10 +30,8 @@ LONELY, SAFE = 0, 1
 @pytest.fixture
 def brokers(kafka_jars: tuple[Path, ...], tmp_path: Path) -> Iterator[tuple[OneOfThree, ...]]:
     """Three of them; what coordinates is on all three."""
-    started = three_brokers(tmp_path, kafka_jars)
-    yield started
-    for broker in started:
-        broker.kill()
+    with three_brokers(tmp_path, kafka_jars) as started:
+        yield started
 
 
 def until(holds: Callable[[], bool], what: str) -> None:

@@ -155,6 +155,12 @@ def test_a_misspelt_name_is_told_with_what_it_may_have_been(call: Callable[..., 
     assert "did you mean zombie?" in done.stderr
 
 
+def test_a_pattern_names_all_that_match(call: Callable[..., Result]) -> None:
+    done = call({"one": ends_well, "two": ends_well, "two-long": ends_well}, "run", "two*")
+    assert "2 faults, 2,000 leads: 2 exact" in done.stdout, done.output
+    assert call({"one": ends_well}, "run", "two*").exit_code == 2
+
+
 def test_what_the_supervisor_says_is_shown_with_verbose_alone(call: Callable[..., Result]) -> None:
     assert "the supervisor says this" not in call({"one": ends_well}, "run").stderr
     assert "the supervisor says this" in call({"one": ends_well}, "run", "--verbose").stderr
