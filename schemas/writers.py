@@ -48,11 +48,15 @@ def extra_schemas(folder: Path) -> dict[int, dict[str, Any]]:
     """Read LEADFLOW_SCHEMAS_EXTRA: `<id>.avsc` files of upstream teams. Raises SchemaRefused with all problems."""
     found: dict[int, dict[str, Any]] = {}
     problems: list[str] = []
-    for path in sorted(folder.glob("*.avsc"))[:FILES_MAX]:
+    paths = sorted(folder.glob("*.avsc"))
+    if len(paths) > FILES_MAX:
+        raise SchemaRefused(f"{folder} has {len(paths)} *.avsc files, the most is {FILES_MAX}")
+    for path in paths:
         try:
             schema = _file_schema(path)
             check_writer(schema, "LeadReceived")
-            found[int(path.stem)] = schema
+            if found.setdefault(int(path.stem), schema) is not schema:
+                raise ValueError(f"another file has the id {int(path.stem)} as well")
         except (SchemaRefused, ValueError, OSError) as error:
             problems.append(f"{path.name}: {error}")
     if problems:

@@ -14,7 +14,7 @@ from schemas.avro_files import self_contained
 from schemas.codec import Codec, frame_of
 from schemas.errors import UnknownSchema
 from schemas.records import LeadReceived
-from schemas.writers import SCHEMA_BYTES_MAX, SchemaRefused, check_writer, extra_schemas
+from schemas.writers import FILES_MAX, SCHEMA_BYTES_MAX, SchemaRefused, check_writer, extra_schemas
 
 LEAN: dict[str, Any] = {
     "type": "record",
@@ -100,3 +100,15 @@ def test_what_is_no_schema_is_refused(schema: Any) -> None:
 def test_a_schema_from_a_registry_that_is_not_ours_makes_its_records_unknown(schema: Any) -> None:
     with pytest.raises(UnknownSchema, match="schema id 7"):
         Codec(lookup=lambda _: schema).decode(frame_of(7) + b"x")
+
+
+def test_a_folder_says_each_id_once_and_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
+    schema = json.dumps(self_contained("LeadReceived"))
+    for name in ("42.avsc", "042.avsc"):
+        (tmp_path / name).write_text(schema)
+    with pytest.raises(SchemaRefused, match=r"42\.avsc: another file has the id 42 as well"):
+        extra_schemas(tmp_path)
+    for number in range(FILES_MAX):
+        (tmp_path / f"{number}.avsc").touch()
+    with pytest.raises(SchemaRefused, match=r"has 1001 .*the most is 1000"):
+        extra_schemas(tmp_path)
