@@ -172,17 +172,17 @@ def _repeats_a_repeat(pattern: str) -> bool:
 
 
 def _values(at: Cursor) -> tuple[str, ...]:
-    items: list[str] = []
+    listed: dict[str, str] = {}
     for item in at.items("the values that are allowed"):
-        text = item.text("a value")
-        if text in items:
+        text, known = item.text("a value"), len(listed)
+        twin = listed.setdefault(text.casefold(), text)
+        if twin == text and len(listed) == known:
             item.problem(f"`{text}` is listed twice", "list it once")
-        elif twin := next((one for one in items if one.casefold() == text.casefold()), ""):
+        elif twin != text:
             item.problem(f"`{text}` is `{twin}` in other letters, and leads may use either", "list one of them")
         elif text != spelled(text):
             item.problem(f"`{text}` {NEVER_READ}", f"write `{spelled(text)}`")
-        items.append(text)
-    return tuple(items)
+    return tuple(listed.values())
 
 
 def _dedupe(at: Cursor, known: Mapping[str, FieldRule]) -> DedupeRule | None:

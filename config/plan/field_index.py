@@ -45,8 +45,10 @@ def index_of(test: FieldTest) -> IndexType:
     return OrderIndex if test.kind in {"number", "date"} else EqualIndex
 
 
-def _passes(literals: Iterable[Literal], key: Key | None) -> bool:
-    return all(key_test(test)(key) is expected for test, expected in literals)
+def _passing(literals: Iterable[Literal]) -> Callable[[Key | None], bool]:
+    """Return what says whether a key passes all literals; made once, as a test may name thousands of values."""
+    tests = [(key_test(test), expected) for test, expected in literals]
+    return lambda key: all(test(key) is expected for test, expected in tests)
 
 
 class EqualIndex:
@@ -58,15 +60,15 @@ class EqualIndex:
         self._other = self._absent = everyone
         flips: dict[Key, int] = defaultdict(int)
         for number, literals in demands.items():
-            bit = 1 << number
+            bit, passes = 1 << number, _passing(literals)
             # A key that no test names stands for every other value: keys are never empty.
-            other = _passes(literals, "\x00")
+            other = passes("\x00")
             if not other:
                 self._other ^= bit
-            if not _passes(literals, None):
+            if not passes(None):
                 self._absent ^= bit
             for key in _named(literals):
-                if _passes(literals, key) is not other:
+                if passes(key) is not other:
                     flips[key] ^= bit
         self._masks = {key: self._other ^ flip for key, flip in flips.items()}
 
@@ -96,7 +98,7 @@ class OrderIndex:
         self._absent = everyone
         flips = [0] * (2 * len(self._points) + 1)
         for number, literals in demands.items():
-            if not _passes(literals, None):
+            if not _passing(literals)(None):
                 self._absent ^= 1 << number
             self._flip(flips, literals, 1 << number)
         self._masks: list[int] = []
@@ -109,30 +111,31 @@ class OrderIndex:
         """Note at which classes the row changes; between its own bounds it cannot."""
         own = sorted(bisect_left(self._points, key) for key in _named(literals))
         candidates = [0] + [cls for at in own for cls in (2 * at, 2 * at + 1, 2 * at + 2)]
+        tests = [(self._test_of(test), expected) for test, expected in literals]
         holding = True
         for cls in candidates:
-            if self._holds_in(literals, cls) is not holding:
+            if all(test(cls) is expected for test, expected in tests) is not holding:
                 holding = not holding
                 flips[cls] ^= bit
 
-    def _holds_in(self, literals: list[Literal], cls: int) -> bool:
-        return all(self._test_in(test, cls) is expected for test, expected in literals)
-
-    def _test_in(self, test: FieldTest, cls: int) -> bool:
+    def _test_of(self, test: FieldTest) -> Callable[[int], bool]:
+        """Return the test as a function of a class of values."""
         if test.op == "present":
-            return test.values == ("true",)
-        bounds = [2 * bisect_left(self._points, key) + 1 for key in _keys(test)]
+            wanted = test.values == ("true",)
+            return lambda _: wanted
+        bounds = frozenset(2 * bisect_left(self._points, key) + 1 for key in _keys(test))
+        if test.op == "one_of":
+            return lambda cls: cls in bounds
+        (bound,) = bounds
         match test.op:
-            case "one_of":
-                return cls in bounds
             case "at_least":
-                return cls >= bounds[0]
+                return lambda cls: cls >= bound
             case "at_most":
-                return cls <= bounds[0]
+                return lambda cls: cls <= bound
             case "more_than":
-                return cls > bounds[0]
+                return lambda cls: cls > bound
             case _:
-                return cls < bounds[0]
+                return lambda cls: cls < bound
 
     def classes(self, kind: str) -> ClassOf:
         """Return the number of the bound or interval, -1 for no value."""
@@ -158,12 +161,12 @@ class PrefixIndex:
         self._none = everyone
         flips = dict.fromkeys(prefixes, 0)
         for number, literals in demands.items():
-            bit = 1 << number
-            without = _passes(literals, None)
+            bit, passes = 1 << number, _passing(literals)
+            without = passes(None)
             if not without:
                 self._none ^= bit
             for prefix in _extending(prefixes, {str(key) for key in _named(literals)}):
-                if _passes(literals, prefix) is not without:
+                if passes(prefix) is not without:
                     flips[prefix] ^= bit
         self._masks = {prefix: self._none ^ flip for prefix, flip in flips.items()}
 
