@@ -14,6 +14,7 @@ from config.plan.compiled import CompiledPlan, compile_plan
 from config.plan.succession import succeed
 from schemas.errors import Unavailable
 from schemas.records import (
+    BuyerCommand,
     Counters,
     Entry,
     LeadClosed,
@@ -130,6 +131,35 @@ def test_rule_14_a_router_waits_for_the_plan_by_which_a_right_was_declined() -> 
     pipeline.drain()
     (sold,) = pipeline.records(SOLD, LeadSold)
     assert (sold.buyer_id, sold.price_minor, sold.plan_version) == ("a", 2000, 2)
+
+
+def test_rule_14_only_changed_terms_name_a_plan_that_the_router_needs() -> None:
+    pipeline = started(market(Seller("a", hours="{sun: 03:00-04:00}"), Seller("b", priority=2)), follow=False)
+    pipeline.send(1)
+    pipeline.drain()
+    assert pipeline.buyers() == ["b"]
+    headers = [[name for name, _ in message.headers] for message in pipeline.logs(OFFERS)[0] if message.headers]
+    assert headers == [["right"], ["right"]]
+
+
+def test_rule_14_terms_and_commands_are_in_force_for_the_next_offer_of_the_same_batch() -> None:
+    pipeline = started(market(Seller("a", price="30.00")))
+    pipeline.send(1, 2, 3)
+    pipeline.step(pipeline.routing, SCORED, 0)
+    offers = pipeline.waiting(OFFERS)
+    for offer in offers:
+        pipeline.take_away(offer)
+    pipeline.produce(OFFERS, "a", offers[0].value or b"", headers=offers[0].headers)
+    pipeline.apply(market(Seller("a", price="20.00"), version=2))
+    pipeline.produce(OFFERS, "a", offers[1].value or b"", headers=offers[1].headers)
+    pipeline.tell(BuyerCommand("a", "", "pause", -1, pipeline.now_ms))
+    pipeline.produce(OFFERS, "a", offers[2].value or b"", headers=offers[2].headers)
+    pipeline.step(pipeline.delivery, OFFERS, 0)
+    assert [sold.price_minor for sold in pipeline.records(SOLD, LeadSold)] == [3000]
+    pipeline.drain()
+    assert [sold.price_minor for sold in pipeline.records(SOLD, LeadSold)] == [3000]
+    reasons = [[step.reason for step in end.trace] for end in pipeline.records(UNFILLED, RightUnfilled)]
+    assert reasons == [["TERMS_CHANGED", "BUYER_PAUSED"], ["TERMS_CHANGED", "BUYER_PAUSED"]]
 
 
 def test_rule_14_the_wait_for_a_plan_that_does_not_come_has_an_end() -> None:

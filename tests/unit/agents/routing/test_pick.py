@@ -135,6 +135,11 @@ def test_a_buyers_contracts_share_what_it_earns_by_their_weights() -> None:
     assert run(contracts, 8_000, 1) == {0: 3_000, 1: 1_000, 2: 4_000}
 
 
+def test_a_buyer_is_ranked_by_the_credits_of_all_its_contracts() -> None:
+    contracts = [Contract("b"), Contract("a"), Contract("a")]
+    assert pick(contracts, [0.5, 0.3, 0.2], 1, plain=False).picked == [1]
+
+
 def test_a_buyer_in_two_groups_stands_in_its_first() -> None:
     contracts = [Contract("a", 1), Contract("a", 9, priority=2), Contract("b", 1, priority=2)]
     assert run(contracts, 100, 2) == {0: 100, 2: 100}

@@ -93,6 +93,11 @@ def test_an_unsold_lead_says_why_and_what_it_would_have_brought() -> None:
     assert lead.reasons == {"ALL_CAPPED": 1, "NO_BUYERS": 1}
 
 
+def test_an_unsold_lead_was_worth_the_most_that_one_of_its_rights_was() -> None:
+    worth = [replace(ended(index, 3), value_minor=value) for index, value in enumerate((5500, 7000, 3800))]
+    assert closed(*worth).value_minor == 7000
+
+
 def test_the_same_end_again_counts_once() -> None:
     lead = settled(sold(0, 2), sold(0, 2))
     assert isinstance(lead, OpenLead)
