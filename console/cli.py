@@ -10,6 +10,7 @@ import keyword
 import os
 import sys
 import textwrap
+from difflib import get_close_matches
 
 import click
 
@@ -72,6 +73,16 @@ class LazyGroup(click.Group):
             raise TypeError(f"{module_name(cmd_name)}.command is not a click command")
         command.name = cmd_name
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command by its name; of one that is not there, say which it may have been."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = get_close_matches(args[0], COMMANDS, n=3)
+            hint = f"did you mean {' or '.join(close)}?" if close else "`leadflow --help` lists them"
+            ctx.fail(f"there is no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table alone."""

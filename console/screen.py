@@ -32,6 +32,9 @@ WIDTH = 80
 NAMED_MAX = 20
 """Names that are listed where one is wrong."""
 
+CALENDAR_END_MS = 253_402_214_400_000
+"""The last day of the year 9999, UTC: what calendars know in every zone."""
+
 LINE_EVERY_S = 60.0
 """Between two lines about progress where no terminal is."""
 
@@ -142,15 +145,22 @@ def fetching_kafka(done: int, total: int) -> None:
 
 
 def utc(at_ms: int) -> str:
-    """Return a time as `2026-06-02 17:00:00.123Z`; "-" for one that is not known."""
+    """Return a time as `2026-06-02 17:00:00.123Z`; "-" for one that is not known.
+
+    One that is on no calendar, as of a supplier that writes microseconds, stays a number.
+    """
     if at_ms < 0:
         return "-"
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    if at_ms > CALENDAR_END_MS:
+        return f"{at_ms:,} ms after 1970"
+    at = datetime.fromtimestamp(at_ms // 1000, UTC)
     return f"{at:%Y-%m-%d %H:%M:%S}.{at_ms % 1000:03d}Z"
 
 
 def local(at_ms: int, zone: str) -> str:
-    """Return a time in a zone as `Tue 10:00:00 PDT`."""
+    """Return a time in a zone as `Tue 10:00:00 PDT`; "-" for one that is on no calendar."""
+    if not 0 <= at_ms <= CALENDAR_END_MS:
+        return "-"
     return f"{datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)):%a %H:%M:%S %Z}"
 
 

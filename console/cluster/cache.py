@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from console.cluster.problems import ClusterProblem
 
@@ -31,11 +32,10 @@ def exclusive(lock_file: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[None]
     """Hold `lock_file` alone among all processes of this machine; a holder that dies lets go by itself.
 
     Raises:
-        ClusterProblem: another process held it for longer than `wait_s`.
+        ClusterProblem: another process held it for longer than `wait_s`, or it cannot be written.
     """
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_s
-    with lock_file.open("a") as handle:
+    with _opened(lock_file) as handle:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,9 +48,29 @@ def exclusive(lock_file: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[None]
         yield
 
 
+def _opened(lock_file: Path) -> IO[str]:
+    _make(lock_file.parent)
+    try:
+        return lock_file.open("a")
+    except OSError as error:
+        raise _not_writable(lock_file.parent, error) from None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+
+
+def _not_writable(folder: Path, error: OSError) -> ClusterProblem:
+    why = error.strerror or "it is no folder"
+    return ClusterProblem(f"{folder} cannot be written to ({why}): point LEADFLOW_CACHE at a folder of yours")
+
+
 def needs_free_space(folder: Path, needed_bytes: int) -> None:
     """Refuse early what would fill the disk half way. Raises ClusterProblem naming folder, need and rest."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     stat = os.statvfs(folder)
     free_bytes = stat.f_bavail * stat.f_frsize
     if free_bytes < needed_bytes:

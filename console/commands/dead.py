@@ -8,10 +8,10 @@ from rich.text import Text
 from console.commands.tail import print_record
 from console.decoding import Shown, show
 from console.masking import shown
-from console.reach import reach
-from console.screen import agree, count, screen, table, utc
+from console.reach import Reach, reach
+from console.screen import agree, count, near, screen, table, utc
 from console.setting_aside import Found, find, one, send_back
-from schemas.topics import OFFERS
+from schemas.topics import OFFERS, dead_topic
 from streams.stage import Message
 
 LISTED_MAX = 200
@@ -31,7 +31,9 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also those that were sent back.")
 def list_(topic: str, everything: bool) -> None:
     """List dead letters with their reasons."""
-    letters = [each for each in find(reach(), topic) if everything or not each.retried]
+    way = reach()
+    _check(way, topic)
+    letters = [each for each in find(way, topic) if everything or not each.retried]
     console = screen()
     if not letters:
         console.print("no dead letters")
@@ -72,6 +74,7 @@ def retry(names: tuple[str, ...], topic: str, everything: bool, yes: bool) -> No
     if bool(names) + bool(topic) + everything != 1:
         raise click.UsageError("name the dead letters, or say --topic TOPIC, or --all")
     way, console = reach(), screen()
+    _check(way, topic)
     letters = [one(way, name) for name in names] if names else _waiting(find(way, topic))
     if not letters:
         console.print("no dead letters to send back")
@@ -80,6 +83,13 @@ def retry(names: tuple[str, ...], topic: str, everything: bool, yes: bool) -> No
         f"Send {count(len(letters), 'record')} back to {', '.join(sorted({f.letter.topic for f in letters}))}?", yes=yes
     )
     console.print(f"{count(send_back(way, letters), 'record')} sent back")
+
+
+def _check(way: Reach, topic: str) -> None:
+    """Raise a usage error for a topic that has no dead letters and never will."""
+    sources = sorted(name.removesuffix(dead_topic("")) for name in way.reader.topics() if name.endswith(dead_topic("")))
+    if topic and topic not in sources:
+        raise click.BadParameter(f"no topic {topic!r} has dead letters{near(topic, sources)}", param_hint="--topic")
 
 
 def _waiting(letters: list[Found]) -> list[Found]:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from config.intake import pause_reason
 from config.settings import load_settings
+from console.cluster.cluster import KAFKA
 from console.cluster.processes import is_running
 from console.cluster.state import ClusterState, PartState, read_state
 from console.cluster.worker_process import Readiness, ask_readiness
@@ -28,6 +29,7 @@ from schemas.records import BuyerStatus
 from schemas.topics import BUYER_STATUS
 
 EXIT_NOT_WELL = 1
+UNKNOWN = "plan, pauses and what waits are not known"
 
 
 @click.command()
@@ -69,6 +71,9 @@ def command(data: Path) -> int:
     if reason := pause_reason(data):
         console.print(Text.assemble("\n", ("Intake is paused", "bold"), f": {reason}"))
     console.print()
+    if KAFKA in state.parts and not _runs(state.parts[KAFKA]):
+        console.print(f"{UNKNOWN}: Kafka is down")
+        return EXIT_NOT_WELL
     told = _tell_topics(console, Reach(load_settings({**os.environ, "LEADFLOW_DATA": str(data)})))
     return 0 if told and supervised and _is_well(state, ready) else EXIT_NOT_WELL
 
@@ -131,7 +136,7 @@ def _tell_topics(console: Console, way: Reach) -> bool:
         for line in _plan_and_pauses(way):
             console.print(line)
     except LeadflowError as problem:
-        console.print(f"plan, pauses and what waits are not known: {problem}")
+        console.print(f"{UNKNOWN}: {problem}")
         return False
     return True
 

@@ -32,8 +32,9 @@ def command() -> None:
 @click.option("--mend", is_flag=True, help="Also set the topics' settings that differ from the catalogue.")
 def create(lead_partitions: int | None, buyer_partitions: int | None, mend: bool) -> None:
     """Make the topics that are missing; what exists is left alone."""
-    given = {"LEADFLOW_LEAD_PARTITIONS": lead_partitions, "LEADFLOW_BUYER_PARTITIONS": buyer_partitions}
-    settings = _settings({name: str(count) for name, count in given.items() if count})
+    asked = {"LEADFLOW_LEAD_PARTITIONS": lead_partitions, "LEADFLOW_BUYER_PARTITIONS": buyer_partitions}
+    given = {name: str(number) for name, number in asked.items() if number}
+    settings = _settings(given)
     made = create_topics(settings)
     for name in made:
         click.echo(f"made {settings.prefix}{name}")
@@ -43,7 +44,9 @@ def create(lead_partitions: int | None, buyer_partitions: int | None, mend: bool
         topic_admin(settings).mend(wrong)
         mended = sum(bool(one.setting) and one.setting != "partitions" for one in wrong)
         click.echo(f"{count(mended, 'setting')} mended")
-    if lead_partitions or buyer_partitions:
+    if given and (other := [one for one in differences(settings) if one.setting == "partitions"]):
+        raise click.ClickException("not as asked for\n" + "\n".join(f"  {one}" for one in other))
+    if given:
         click.echo("set the same counts for every worker: LEADFLOW_LEAD_PARTITIONS, LEADFLOW_BUYER_PARTITIONS")
 
 

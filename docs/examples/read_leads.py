@@ -23,6 +23,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 BATCH_RECORDS = 500
 POLL_S = 1.0
+ANSWER_S = 10.0
 HTTP_TIMEOUT_S = 10.0
 
 
@@ -75,8 +76,8 @@ def read(consumer: Consumer, schemas: Schemas, *, once: bool) -> None:
             consumer.commit(asynchronous=False)
 
 
-def main() -> int:
-    """Read the arguments and the topic."""
+def main() -> int | str:
+    """Read the arguments and the topic; return how the program ends: 0, or in words what is wrong."""
     parser = argparse.ArgumentParser(description="Read a leadflow topic with nothing of leadflow.")
     parser.add_argument("topic")
     parser.add_argument("--kafka", required=True, help="host:port")
@@ -94,11 +95,17 @@ def main() -> int:
             "enable.partition.eof": True,
         }
     )
-    consumer.subscribe([given.topic])
     try:
+        if error := consumer.list_topics(given.topic, timeout=ANSWER_S).topics[given.topic].error:
+            raise KafkaException(error)  # a name written wrongly would be waited for, for ever
+        consumer.subscribe([given.topic])
         read(consumer, Schemas(given.schemas), once=given.once)
     except KeyboardInterrupt:
         pass
+    except KafkaException as error:
+        return f"{given.topic} at Kafka {given.kafka}: {error.args[0].str()}"
+    except OSError as error:
+        return f"schemas from {given.schemas}: {error}"
     finally:
         consumer.close()
     return 0

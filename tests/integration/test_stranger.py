@@ -59,6 +59,30 @@ def read(worker: OneWorker, topic: str, group: str = "stranger") -> list[dict[st
     return [json.loads(line)["record"] for line in done.stdout.splitlines()]
 
 
+def complaint(*arguments: str) -> str:
+    """Return what the program says last when it cannot read, which it must not say in a traceback."""
+    done = subprocess.run(
+        [sys.executable, "-I", str(SCRIPT), "--group", "stranger", "--once", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+def test_what_is_not_there_is_said_and_not_waited_for(worker: OneWorker) -> None:
+    here = ("--kafka", worker.kafka, "--schemas", worker.url)
+    assert "leads.nowhere at Kafka" in complaint(*here, f"{worker.prefix}leads.nowhere")
+    assert "at Kafka 127.0.0.1:1: " in complaint("--kafka", "127.0.0.1:1", "--schemas", worker.url, "leads.sold")
+    sold = f"{worker.prefix}leads.sold"
+    assert "schemas from http://127.0.0.1:1: " in complaint(
+        "--kafka", worker.kafka, "--schemas", "http://127.0.0.1:1", sold
+    )
+
+
 def test_the_program_imports_nothing_of_leadflow() -> None:
     tree = ast.parse(SCRIPT.read_text(encoding="utf-8"))
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}

@@ -52,6 +52,20 @@ def test_a_command_written_wrongly_is_shown_how_it_is_written(
     assert "\nleadflow: " in text
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("imprt", "leadflow: there is no command 'imprt'; did you mean import?"),
+        ("sell", "leadflow: there is no command 'sell'; `leadflow --help` lists them"),
+    ],
+)
+def test_a_command_that_is_not_there_is_answered_with_those_that_are(
+    name: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended, text = said([name], capsys)
+    assert (ended, text.splitlines()[-1]) == (2, words)
+
+
 @pytest.mark.parametrize("arguments", [(), ("plan",), ("topics",)])
 def test_a_group_that_is_called_alone_says_its_commands_and_its_usage_once(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import stat
@@ -225,3 +226,16 @@ def test_the_machines_certificates_are_used_unless_somebody_chose_others(
     launcher.trust_the_system()
     chosen = [os.environ[name] for name in launcher.CERTIFICATE_VARIABLES]
     assert chosen == [str(bundle), "chosen.pem", str(bundle)]
+
+
+def test_a_checkout_that_cannot_be_written_to_is_said_in_one_line(
+    launcher: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launcher.VENV.write_text("no folder, and none can be made")
+    with pytest.raises(SystemExit) as ended:
+        launcher.main()
+    said = capsys.readouterr().err
+    assert ended.value.code == launcher.EXIT_NEEDS_PERSON
+    assert said.startswith(f"leadflow: {launcher.VENV} cannot be made (")
+    assert said.count("\n") == 1
+    assert launcher.cannot_write(OSError(errno.ENOSPC, "No space left on device")) == launcher.FULL_DISK

@@ -13,7 +13,21 @@ from console.decoding import as_text
 from console.mending import judge
 from console.pausing import UntilTime, check_until, until_ms
 from console.reading import Bounds
-from console.screen import LINE_EVERY_S, WIDTH, age, count, hanging, item, local, money, near, priced, progress, utc
+from console.screen import (
+    CALENDAR_END_MS,
+    LINE_EVERY_S,
+    WIDTH,
+    age,
+    count,
+    hanging,
+    item,
+    local,
+    money,
+    near,
+    priced,
+    progress,
+    utc,
+)
 from console.standing import Standing
 from schemas.records import BuyerTerms, Cap, ContractTerms, Count, Counters
 from streams.stage import TopicPartition
@@ -25,6 +39,13 @@ def test_times_are_said_in_utc_and_in_a_zone() -> None:
     assert utc(NOON) == "2026-06-02 18:30:00.123Z"
     assert utc(-1) == "-"
     assert local(NOON, "America/Los_Angeles") == "Tue 11:30:00 PDT"
+
+
+def test_a_time_in_other_units_is_shown_as_it_is_and_breaks_nothing() -> None:
+    assert utc(NOON * 1000) == "1,780,425,000,123,000 ms after 1970"
+    assert utc(CALENDAR_END_MS) == "9999-12-31 00:00:00.000Z"
+    assert local(NOON * 1000, "Pacific/Kiritimati") == "-"
+    assert local(CALENDAR_END_MS, "Pacific/Kiritimati").startswith("Fri 14:00:00")
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,14 @@ def test_a_kafka_that_does_not_answer_is_not_well(
     assert run(tmp_path)[0] == 0
 
 
+def test_a_kafka_that_is_down_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "_plan_and_pauses", lambda way: pytest.fail("Kafka was asked"))
+    write_state(tmp_path, make_state(parts={"kafka": PartState(note="was ended by SIGKILL; starting it again at once")}))
+    code, said = run(tmp_path)
+    assert "what waits are not known: Kafka is down" in said
+    assert code == 1
+
+
 def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
     write_state(tmp_path, make_state().stopped())
     result = CliRunner().invoke(down.command, ["--data", str(tmp_path)])
