@@ -330,9 +330,14 @@ def test_what_is_older_than_any_claim_is_not_read(world: World) -> None:
     assert kept < log.read_records < kept + 150_000
 
 
-def test_a_start_that_is_looked_for_is_never_too_late(world: World) -> None:
+@pytest.mark.parametrize("short", [20_000, 1])
+def test_a_start_that_is_looked_for_is_never_too_late(
+    world: World, short: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many records too early as are simply read, and an hour for clocks that disagree."""
+    monkeypatch.setattr("agents.dedup.rebuild.SHORT_RECORDS", short)
     log = Long()
     rebuilder = Rebuilder(world.store, log, open_unique, lambda: NOW, lambda work: work())
     start = rebuilder._first(need(), 0, 0, log.END)
-    oldest = NOW - REPEATS_MS - LAG_MS
-    assert oldest - 20_000 * 60_000 - 7_200_000 < NOW - (log.END - start) * 60_000 < oldest
+    latest = NOW - REPEATS_MS - LAG_MS - 3_600_000
+    assert latest - short * 60_000 <= NOW - (log.END - start) * 60_000 < latest
