@@ -171,6 +171,13 @@ def test_test_leads_touch_no_claim(intake: Intake) -> None:
     assert len(uniques(intake.take(batch(message(received(1), 3))))) == 1
 
 
+@pytest.mark.parametrize("test", [False, True])
+def test_a_test_lead_is_not_counted(intake: Intake, test: bool) -> None:
+    good, bad = received(1, test=test), received(2, test=test, email="no address")
+    intake.take(batch(message(good, 0), message(bad, 1)))
+    assert intake.tally == ({} if test else {("unique", ""): 1, ("rejected", "INVALID"): 1})
+
+
 def test_a_record_without_identity_is_rejected_under_an_empty_key(intake: Intake) -> None:
     epoch = intake.take(batch(message(received(supplier_lead_id=" ", campaign_id="Maria Gonzalez"))))
     [fact] = rejected(epoch)

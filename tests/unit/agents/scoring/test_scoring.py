@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 import pytest
 
@@ -95,6 +97,14 @@ def test_a_later_plan_reads_the_lead_itself_and_the_plan_of_intake_its_slip() ->
         assert (scored.slip, scored.lead) == (of_intake, lead)
         points.append(scored.score.points)
     assert points == [20, 90]
+
+
+def test_a_test_lead_is_scored_and_not_counted() -> None:
+    tally: Counter[tuple[str, str]] = Counter()
+    plans = PlanView(CODEC)
+    plans.apply(plan_message(plan()))
+    epoch = take(ScoringStage(SLIPS, plans, tally), unique(0), unique(1, test=True))
+    assert (len(epoch.records), tally) == (2, {("scored", ""): 1})
 
 
 def test_a_poison_record_fails_alone_and_only_in_process() -> None:
