@@ -117,7 +117,9 @@ def test_a_kafka_that_does_not_answer_is_not_well(
 
 def test_a_kafka_that_is_down_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "_plan_and_pauses", lambda way: pytest.fail("Kafka was asked"))
-    write_state(tmp_path, make_state(parts={"kafka": PartState(note="was ended by SIGKILL; starting it again at once")}))
+    write_state(
+        tmp_path, make_state(parts={"kafka": PartState(note="was ended by SIGKILL; starting it again at once")})
+    )
     code, said = run(tmp_path)
     assert "what waits are not known: Kafka is down" in said
     assert code == 1
