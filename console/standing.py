@@ -72,6 +72,10 @@ class Standing:
             found += [_use(contract.contract_id, cap, own, now_ms) for cap in contract.caps if not contract.retired]
         return found
 
+    def paused(self, now_ms: int) -> dict[str, int]:
+        """Return the pauses in force; the owner forgets one that is over only when it next has to do with the buyer."""
+        return {whose: end for whose, end in self.pauses.items() if not 0 <= end <= now_ms}
+
     def sold_today(self, now_ms: int) -> tuple[int, int]:
         """Return the leads bought in the buyer's day so far, and what was spent, in minor units."""
         counters = self.counters.get("")

@@ -122,7 +122,7 @@ def _show_contracts(console: Console, standing: Standing, now_ms: int) -> None:
         until = "" if is_open or each.closed_until < 0 else utc(each.closed_until)
         contracts.add_row(each.contract_id, "open" if is_open else f"closed: {each.reason}", until)
     console.print(contracts)
-    for contract_id, end in standing.pauses.items():
+    for contract_id, end in standing.paused(now_ms).items():
         what = f"contract {contract_id}" if contract_id else "the buyer"
         console.print(f"{what} is paused by hand {'until resumed' if end < 0 else f'until {utc(end)}'}")
 

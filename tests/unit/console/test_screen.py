@@ -151,6 +151,11 @@ def test_a_pause_that_is_over_or_ends_in_another_age_is_refused() -> None:
         check_until(until_ms(given, NOON), NOON)
 
 
+def test_a_pause_that_is_over_is_none_whatever_the_owner_still_remembers() -> None:
+    standing = Standing("sunco", pauses={"": NOON, "sunco-solar": NOON + 1, "sunco-roof": -1})
+    assert standing.paused(NOON) == {"sunco-solar": NOON + 1, "sunco-roof": -1}
+
+
 AT = TopicPartition("internal.offers", 3)
 
 
