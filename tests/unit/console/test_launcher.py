@@ -113,6 +113,24 @@ def test_an_environment_of_another_python_is_replaced(launcher: ModuleType, step
     assert not (launcher.VENV / "lib" / "python3.1").exists()
 
 
+def test_a_terminal_with_another_python_leaves_it_in_place(
+    launcher: ModuleType, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher.make(WANTED, 0)
+    monkeypatch.setattr(sys, "version", "3.99.1 (another one) [GCC]")
+    assert launcher.is_made(WANTED)
+
+
+def test_a_python_that_has_changed_inside_is_noticed(
+    launcher: ModuleType, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(sys, "version", "3.11.0 (before the upgrade) [GCC]")
+        launcher.make(WANTED, 0)
+        assert launcher.is_made(WANTED)
+    assert not launcher.is_made(WANTED)
+
+
 def test_the_command_imports_the_checkout_and_passes_arguments_on(launcher: ModuleType, steps: Steps) -> None:
     (launcher.ROOT / "console").mkdir()
     (launcher.ROOT / "console" / "__init__.py").touch()
