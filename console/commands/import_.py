@@ -23,6 +23,7 @@ from console.pausing import pauses
 from console.producing import NotTaken, Sender
 from console.reach import Reach, reach
 from console.screen import NAMED_MAX, agree, count, progress, screen, table
+from schemas.errors import LeadflowError
 from schemas.records import Pause
 
 #: Rows shown before the question.
@@ -236,14 +237,16 @@ def _send(console: Console, way: Reach, source: File, origin: Origin, rows: int,
 
 @contextmanager
 def _safe_to_stop(console: Console, sender: Sender) -> Iterator[None]:
-    """On Ctrl-C or a refusal, let what is under way arrive and say how far it came and how to go on."""
+    """On Ctrl-C or an error, let what is under way arrive and say how far it came and how to go on."""
     try:
         yield
-    except (KeyboardInterrupt, NotTaken) as stopped:
-        if isinstance(stopped, KeyboardInterrupt):
-            sender.flush()
-        console.print(
-            f"stopped after {count(sender.acknowledged, 'lead')}; run the same command again to go on: "
-            "what was received counts as a repeat"
-        )
+    except (KeyboardInterrupt, LeadflowError) as stopped:
+        try:
+            if not isinstance(stopped, NotTaken):
+                sender.flush()
+        finally:
+            console.print(
+                f"stopped after {count(sender.acknowledged, 'lead')}; run the same command again to go on: "
+                "what was received counts as a repeat"
+            )
         raise

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from console.reach import Reach
+from schemas.errors import LeadflowError
 from schemas.topics import RECEIVED
 
 #: Leads that may wait for intake: a fifth of a second of one worker's work.
@@ -42,11 +44,18 @@ class Pace:
         self._nobody_works = False
 
     def hold(self) -> None:
-        """Note one more lead; now and then, wait until fewer than `WAITING_MAX` wait."""
+        """Note one more lead; now and then, wait until fewer than `WAITING_MAX` wait.
+
+        A look that fails holds nobody back: whether Kafka takes the leads, their sender finds out and says.
+        """
         self._since_look += 1
         if self._nobody_works or self._since_look < LOOK_EVERY:
             return
         self._since_look = 0
+        with suppress(LeadflowError):
+            self._wait()
+
+    def _wait(self) -> None:
         fewest, since_s = self._waiting(), self._now_s()
         while (count := self._waiting()) > WAITING_MAX:
             if count < fewest:

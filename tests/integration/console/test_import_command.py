@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from console.demo import leads
+from console.importing.reading import FileProblem
+from console.importing.sending import Rejects
 from console.reach import Reach
 from tests.integration.console.conftest import run, words
 
@@ -71,3 +73,16 @@ def test_a_pause_of_the_campaign_or_the_supplier_is_said_before_the_question(way
     assert "clickriver" not in said
     assert run("resume", "campaign", "solar-us").exit_code == 0
     assert "campaign solar-us is paused" not in words(run("import", str(file), *INTO, "--check"))
+
+
+def test_an_import_that_an_error_ends_says_how_far_it_came(
+    way: Reach, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: Rejects, line: int, reason: str) -> None:
+        raise FileProblem("the disk is full")
+
+    monkeypatch.setattr(Rejects, "add", fails)  # the row that cannot be read is the last one
+    done = run("import", str(file), *INTO, "--yes")
+    assert "the disk is full" in str(done.exception)
+    assert "stopped after 100 leads; run the same command again to go on" in words(done)
+    assert received(way) == 100

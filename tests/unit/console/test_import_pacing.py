@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.importing.pacing import IDLE_S, LOOK_EVERY, WAITING_MAX, Pace
+from console.reading import Unreachable
 
 
 class Intake:
@@ -48,3 +49,22 @@ def test_where_nobody_works_the_leads_wait_in_the_log() -> None:
     sent(20_000, intake)
     assert intake.waiting == 20_000
     assert IDLE_S <= intake.now_s < 2 * IDLE_S, "it waits once, and then no more"
+
+
+def test_a_look_that_fails_holds_nobody_back_and_the_next_one_is_taken() -> None:
+    intake = Intake(taken_a_pause=40)
+    looks = 0
+
+    def look() -> int:
+        nonlocal looks
+        looks += 1
+        if looks < 4:
+            raise Unreachable("Kafka starts again")
+        return intake.look()
+
+    pace = Pace(look, lambda: intake.now_s, intake.pause)
+    for _ in range(2_000):
+        intake.waiting += 1
+        pace.hold()
+    assert looks > 4
+    assert intake.now_s > 0, "it waits for the workers again"
