@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.topics import PLAN, RECEIVED, buyer_topic, catalogue
+from schemas.topics import PAUSES, PLAN, RECEIVED, buyer_topic, catalogue
 
 Kind = Literal["topic", "group", "transactional-id", "cluster"]
 
@@ -90,6 +90,7 @@ def _import(at: Place) -> list[Permission]:
     return [
         at.topic(RECEIVED, "Write", why="the leads"),
         at.topic(PLAN, "Read", why="the campaign's fields"),
+        at.topic(PAUSES, "Read", why="whether the supplier or the campaign is paused"),
         at.workers("Describe", "to hold a bulk back while many leads wait"),
     ]
 

@@ -13,6 +13,7 @@ from confluent_kafka import Message as RawMessage
 from config.kafka import RECORD_BYTES_MAX
 from console.reading import Address, Reader, Unreachable
 from schemas.errors import LeadflowError
+from streams.kafka.permissions import TOPIC, TRANSACTIONAL_ID, WRITE, Forbidden
 from streams.stage import TopicPartition
 
 #: A record that is not acknowledged by then is given up. Short enough to be told, long enough for a broker's restart.
@@ -59,7 +60,7 @@ class Sender:
     ) -> None:
         self._address = address
         self._timeout_s = delivery_timeout_ms / 1000
-        self._problem: KafkaError | None = None
+        self._problem = ""
         self.acknowledged = 0
         self._producer = Producer(
             address.client(
@@ -108,18 +109,18 @@ class Sender:
         if left:
             raise self._failed(f"{left} records were not acknowledged")
 
-    def _delivered(self, error: KafkaError | None, _: RawMessage) -> None:
+    def _delivered(self, error: KafkaError | None, at: RawMessage) -> None:
         if error is None:
             self.acknowledged += 1
         else:
-            self._problem = self._problem or error
+            self._problem = self._problem or _why(error, at.topic() or "")
 
     def _check(self) -> None:
-        if self._problem is not None:
-            raise self._failed(self._problem.str())
+        if self._problem:
+            raise self._failed(self._problem)
 
     def _failed(self, why: str) -> NotTaken:
-        return NotTaken(f"Kafka at {self._address.bootstrap} refused records: {why}")
+        return NotTaken(f"records were not taken at {self._address.bootstrap}: {why}")
 
 
 class Change:
@@ -131,10 +132,13 @@ class Change:
 
     def __init__(self, address: Address, name: str) -> None:
         self._address = address
+        self._name = f"{address.prefix}leadflow-console-{name}"
+        #: What a record was refused for: more is known there than when the whole is committed.
+        self._refused = ""
         self._producer = Producer(
             address.client(
                 **{
-                    "transactional.id": f"{address.prefix}leadflow-console-{name}",
+                    "transactional.id": self._name,
                     # a late copy of a request can only hurt a second transaction of one handle; there is none
                     "transaction.timeout.ms": 10_000,
                     "socket.timeout.ms": 10_000,
@@ -160,6 +164,8 @@ class Change:
             if error is None:
                 name, partition, offset = at.topic() or "", at.partition() or 0, at.offset() or 0
                 last[TopicPartition(name.removeprefix(self._address.prefix), partition)] = offset
+            elif error.code() == TOPIC:
+                self._refused = self._refused or _why(error, at.topic() or "")
 
         try:
             for record in records:
@@ -170,7 +176,7 @@ class Change:
             left = self._producer.flush(DELIVERY_TIMEOUT_MS / 1000)
         except KafkaException as error:
             self._abort()
-            raise _refusal(error.args[0]) from None
+            raise self._refusal(error.args[0]) from None
         if left:
             self._abort()
             raise NotTaken("Kafka did not take the records in time; nothing changed")
@@ -195,7 +201,7 @@ class Change:
                 what = f"it is not known whether Kafka took the change ({cause.str()}); look before trying again"
                 raise Unsettled(what) from None
             self._abort()
-            raise _refusal(cause) from None
+            raise self._refusal(cause) from None
 
     def _abort(self) -> None:
         try:
@@ -207,10 +213,17 @@ class Change:
         try:
             call(*args)
         except KafkaException as error:
-            raise _refusal(error.args[0]) from None
+            raise self._refusal(error.args[0]) from None
+
+    def _refusal(self, cause: KafkaError) -> NotTaken:
+        if cause.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED):
+            other = "somebody else made such a change at the same time"
+            return Overtaken(f"{other}; nothing of yours was taken, look again")
+        return NotTaken(f"nothing changed: {self._refused or _why(cause, self._name)}")
 
 
-def _refusal(cause: KafkaError) -> NotTaken:
-    if cause.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED):
-        return Overtaken("somebody else made such a change at the same time; nothing of yours was taken, look again")
-    return NotTaken(f"Kafka refused: {cause.str()}; nothing changed")
+def _why(error: KafkaError, name: str) -> str:
+    """Return what an error says; where a permission is missing, which one. `name`: of the topic or transactional id."""
+    if error.code() in (TOPIC, TRANSACTIONAL_ID):
+        return str(Forbidden(error.code(), WRITE, (name,)))
+    return f"Kafka refused: {error.str()}"

@@ -32,9 +32,9 @@ def command(topic: str, count: int, follow: bool, json_: bool, unmask: bool) -> 
     Reads only what is committed, outside of any group. `leadflow topics list` names the topics.
     """
     way, console = reach(), screen()
-    topics = way.reader.topics()
-    if topic not in topics:
-        raise click.BadParameter(f"there is no topic {topic!r}{near(topic, sorted(topics))}", param_hint="TOPIC")
+    if not way.reader.partitions(topic):
+        known = sorted(way.reader.topics())
+        raise click.BadParameter(f"there is no topic {topic!r}{near(topic, known)}", param_hint="TOPIC")
     with suppress(KeyboardInterrupt) if follow else nullcontext():
         for message in _messages(way, topic, count, follow=follow):
             _print(console, way, message, json_=json_, unmask=unmask)

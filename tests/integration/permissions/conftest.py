@@ -9,15 +9,20 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+from config.kafka import KafkaSettings
 from console.cli import cli
 from console.cluster.worker_process import WorkerProcess
 from console.demo import leads
 from console.demo.cast import CAMPAIGN, SUPPLIER
 from console.permissions import ROLES, Permission, Place
+from console.reading import Address, Reader
+from console.work_left import left
+from streams.kafka.client import KafkaClient
 from tests.integration.permissions.guarded_kafka import GuardedKafka
 from tests.support.one_worker import OneWorker
 
 LIMIT_S = 40.0
+MADE = 300
 PREFIX = "acme."
 BUYER, OTHER = "sunco", "homebase"
 OPERATOR, WORKER, IMPORT, SUPPLIERS, DATA = "operator", "worker", "import", "supplier", "data"
@@ -30,6 +35,7 @@ class Leadflow(OneWorker):
         super().__init__(kafka.door, redis, PREFIX, folder)
         self.server = kafka
         self.process = self.worker("w1", WORKER)
+        self._made = leads.make(MADE, seed=3)
         (folder / "data").mkdir()
 
     def as_user(self, user: str) -> dict[str, str]:
@@ -58,23 +64,48 @@ class Leadflow(OneWorker):
         assert done.exit_code != 0, (arguments, done.output)
         return f"{done.output} {done.exception}"
 
-    def send(self, count: int, seed: int) -> None:
-        """Import leads as who may do only that."""
-        file = self.folder / f"leads-{seed}.csv"
-        leads.write(leads.make(count, seed), file)
+    def send(self, count: int) -> None:
+        """Import so many new leads as who may do only that."""
+        file = self.folder / f"leads-{len(self._made)}.csv"
+        now, self._made = self._made[:count], self._made[count:]
+        leads.write(now, file)
         said = self.did(IMPORT, "import", str(file), "--campaign", CAMPAIGN, "--supplier", SUPPLIER, "--yes")
         assert f"{count} leads received by leadflow" in said
 
-    def sell(self, count: int, seed: int) -> None:
+    def sell_new(self, count: int) -> None:
         """Import leads, and wait until each has come to its end."""
         before = self.ended()
-        self.send(count, seed)
+        self.send(count)
         self.until(lambda: self.ended() - before >= count, "the leads to end")
 
     def start(self) -> None:
         """Start the worker and wait until it is ready."""
         self.process.launch()
         self.until(lambda: self.process.readiness().ready, "the worker to be ready")
+
+    def audited(self) -> int:
+        """Wait until nothing waits; how many leads the operator's audit, which must find nothing wrong, has seen."""
+        self.until(lambda: left(self.super_way(), f"{PREFIX}leadflow") == 0, "all leads to end")
+        return int(self.did(OPERATOR, "audit").rpartition(" leads received")[0].split()[-1])
+
+    def super_way(self) -> Reader:
+        """Return a reader that may read everything."""
+        return Reader(Address(self.server.bootstrap, PREFIX))
+
+    def written_to(self, topic: str) -> int:
+        """Return how many offsets of a topic are taken."""
+        reader = self.super_way()
+        return sum(reader.ends(reader.partitions(topic)).values())
+
+    def newest(self, topic: str) -> bytes:
+        """Return the value of the newest record of a topic."""
+        (message,) = self.super_way().last(topic, 1)
+        return message.value or b""
+
+    def client(self, user: str) -> KafkaClient:
+        """Return the client of a worker that is called w9; it has taken its name."""
+        security = self.server.security(user)
+        return KafkaClient(KafkaSettings(self.kafka, prefix=PREFIX, name="w9", security=security))
 
     def until(self, holds: Callable[[], bool], what: str) -> None:
         """Wait for a condition, as long as the worker lives."""

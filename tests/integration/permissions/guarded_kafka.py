@@ -64,6 +64,14 @@ class GuardedKafka(KafkaServer):
             assert future.result(LIMIT_S), f"{user} had none of these"
         self._settle(filters, there=False)
 
+    def verify(self, *, verifies: bool) -> None:
+        """Let the broker ask, or not, whether a transaction may write to a partition before it lets it."""
+        name = "transaction.partition.verification.enable"
+        entry = admin.ConfigEntry(name, str(verifies).lower(), incremental_operation=admin.AlterConfigOpType.SET)
+        broker = admin.ConfigResource(admin.ResourceType.BROKER, "1", incremental_configs=[entry])
+        for future in self.super_user.incremental_alter_configs([broker]).values():
+            future.result(LIMIT_S)
+
     def _settle(self, bound: list[Any], *, there: bool) -> None:
         """Wait until the broker has heard of it from the controller."""
         deadline = time.monotonic() + LIMIT_S
