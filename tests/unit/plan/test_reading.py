@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config.plan import PlanProblems, check_sources, load_plan, read_files
+from config.plan import PlanProblems, check_sources, load_plan, read_files, to_json
 from config.plan.reading import DEPTH_MAX, SOURCE_BYTES_MAX, Entries, Sequence, Text, read_tree
 from console.bench.w1 import plan_yaml
 from tests.unit.plan.samples import REFERENCE, SAMPLES, plan
@@ -161,3 +161,22 @@ def test_byte_order_mark_of_windows_is_no_problem(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + REFERENCE.replace("\n", "\r\n").encode())
     assert load_plan(path) == plan()
+
+
+def test_a_folder_of_too_many_files_is_surely_not_one_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("config.plan.reading.FILES_MAX", 2)
+    for name in ("a.yaml", "b.yml", "c.txt"):
+        (tmp_path / name).write_text("x: y\n")
+    assert len(read_files(tmp_path)) == 2
+    (tmp_path / "c.yaml").write_text("x: y\n")
+    with pytest.raises(PlanProblems, match="the folder has more than 2 YAML files"):
+        read_files(tmp_path)
+
+
+def test_a_plan_whose_checked_form_does_not_fit_in_a_record_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(to_json(plan()))
+    monkeypatch.setattr("config.plan.check.JSON_BYTES_MAX", size)
+    assert plan() is not None
+    monkeypatch.setattr("config.plan.check.JSON_BYTES_MAX", size - 1)
+    with pytest.raises(PlanProblems, match=f"the checked plan has {size:,} bytes, the most is {size - 1:,}"):
+        plan()
