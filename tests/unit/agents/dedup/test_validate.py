@@ -83,6 +83,12 @@ def test_all_faults_come_at_once_in_the_plans_order_and_quote_nothing() -> None:
     assert not any(value in said for value in ("secret", "Bavaria", "perhaps", "9000", "glass", "03/04"))
 
 
+def test_faults_stand_in_the_plans_order_wherever_a_field_is_read_from() -> None:
+    rules = (rule("bill", "integer", required=True), rule("email", "email"), rule("roof", "boolean"))
+    faults = Validator(rules).check(received(email="x", fields={"bill": "y", "roof": "z"})).faults
+    assert [fault.field for fault in faults] == ["bill", "email", "roof"]
+
+
 def test_what_the_campaign_does_not_list_is_dropped() -> None:
     lead = received(city="San Francisco", ip_address="192.0.2.1", fields={"owns_home": "no", "shoe_size": "43"})
     values = VALIDATOR.check(lead).values
