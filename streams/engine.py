@@ -198,7 +198,19 @@ class Engine:
 
         Raises: as `close`; any other failure is kept in the epoch.
         """
-        return self._rounds.next(epoch) if self._rounds.may(epoch) else ()
+        batches = self.round_at_once(epoch)
+        return self.round_once_written(epoch) if batches is None else batches
+
+    def round_at_once(self, epoch: OpenEpoch) -> Sequence[Batch] | None:
+        """Do what `next_round` does as far as nothing is waited for; None: go on with `round_once_written`."""
+        if not self._rounds.may(epoch):
+            return ()
+        return self._rounds.hand_over(epoch) if self._rounds.foretell(epoch) else None
+
+    def round_once_written(self, epoch: OpenEpoch) -> Sequence[Batch]:
+        """Write the round that `round_at_once` could not hand over, wait for it, and return it. Raises: as `close`."""
+        self._rounds.write(epoch)
+        return self._rounds.hand_over(epoch)
 
     def close(self, epoch: OpenEpoch) -> bool:
         """Run timers, commit, and advance; or undo. Returns whether the epoch was committed.

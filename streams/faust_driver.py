@@ -1,10 +1,11 @@
 """Drives the engine under Faust: blocking calls in one thread of their own, agents in the event loop, in turn.
 
-    engine thread   open: poll, settle, collect, prepare ──┐          ┌── close: timers, transaction
-    event loop                                             └─ agents ─┘     web, signals (always)
+    engine thread   open: poll, settle, collect, prepare ──┐                           ┌── close: timers, transaction
+    event loop                                             └─ agents, round by round ──┘     web, signals (always)
 
-The engine thread waits while agents run and agents wait while it runs, so stages need no locks. One event goes to an
-agent per (partition, epoch). Whatever an agent lets escape fails the worker before Faust could acknowledge anything.
+The engine thread waits while agents run and agents wait while it runs, so stages need no locks. Between two rounds it
+is asked only if records have to be written first. One event goes to an agent per (partition, epoch and round). Whatever
+an agent lets escape fails the worker before Faust could acknowledge anything.
 """
 
 from __future__ import annotations
@@ -164,8 +165,18 @@ class EngineDriver:
         batches: Sequence[Batch] = epoch.batches
         while batches:
             await self._deliver(epoch, batches)
-            batches = await self._watched(f"a further round of epoch {epoch.number}", engine.next_round, epoch)
+            batches = await self._further(engine, epoch)
         await self._watched(f"the end of epoch {epoch.number}", engine.close, epoch)
+
+    async def _further(self, engine: Engine, epoch: OpenEpoch) -> Sequence[Batch]:
+        """Return the epoch's next round: from here if nothing is waited for, as a change of threads costs more."""
+        doing = f"a further round of epoch {epoch.number}"
+        self._arm(doing)
+        try:
+            batches = engine.round_at_once(epoch)
+        finally:
+            self._disarm()
+        return await self._watched(doing, engine.round_once_written, epoch) if batches is None else batches
 
     async def _watched(self, doing: str, function: Callable[..., T], *arguments: Any) -> T:
         """Call a step of the engine in its thread; a hook that hangs there ends the process."""

@@ -54,16 +54,25 @@ class Rounds:
         #: How many epochs are to be committed before one hands anything over again.
         self._plain = 0
 
-    def next(self, epoch: OpenEpoch) -> Sequence[Batch]:
-        """Return what was just emitted and is to be processed now, prepared and let in; it is written if it must be.
+    def foretell(self, epoch: OpenEpoch) -> bool:
+        """Place what was just emitted, and tell where it will stand; False: nobody can, it has to be written first.
 
-        Empty: nothing can be handed over, or the epoch has failed.
+        Never waits. A failure is kept in the epoch.
         """
         placed = self._cpu.of(COMMITTING, partial(self._closer.place, epoch))
-        if epoch.failure is None and not self._foretell(epoch, placed):
-            self._mark(())
-            self._cpu.of(COMMITTING, partial(self._closer.send_round, epoch))
-            self._mark(epoch.taken)
+        return epoch.failure is not None or self._foretell(epoch, placed)
+
+    def write(self, epoch: OpenEpoch) -> None:
+        """Write what was placed, in a transaction that begins with it. A failure is kept in the epoch."""
+        self._mark(())
+        self._cpu.of(COMMITTING, partial(self._closer.send_round, epoch))
+        self._mark(epoch.taken)
+
+    def hand_over(self, epoch: OpenEpoch) -> Sequence[Batch]:
+        """Return what was just foretold or written and is to be processed now, prepared and let in.
+
+        Empty: nothing can be handed over, or the epoch has failed. Never waits.
+        """
         if epoch.failure is not None:
             return ()
         epoch.rounds += 1

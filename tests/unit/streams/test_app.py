@@ -22,6 +22,7 @@ from schemas.records import Credit
 from streams.app import LeadflowApp, build_app
 from streams.clock import Clock
 from streams.engine import Engine
+from streams.epoch import OpenEpoch
 from streams.memory.broker import MemoryBroker
 from streams.memory.client import MemoryClient
 from streams.stage import Batch, Epoch, Stage
@@ -177,6 +178,47 @@ def test_blocking_calls_run_in_the_engines_one_thread(world: World) -> None:
     world.run(lambda: len(out(world)) >= RECORDS)
     [name] = world.stage.threads
     assert name.startswith("leadflow-engine")
+
+
+class Relay(Echo):
+    """Passes what comes from one topic on to the other one, so that it takes a further round."""
+
+    def process(self, batch: Batch, epoch: Epoch) -> None:
+        self.batches.append(batch)
+        for message in batch.messages:
+            epoch.emit("b" if batch.topic == "a" else "out", message.value or b"", "k")
+
+
+def test_a_further_round_runs_in_the_loop_unless_it_has_to_be_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_loop, written = Engine.round_at_once, Engine.round_once_written
+    at_once: list[bool] = []
+    threads: set[tuple[str, bool]] = set()
+
+    def noted_at_once(engine: Engine, epoch: OpenEpoch) -> Any:
+        batches = in_loop(engine, epoch)
+        at_once.append(bool(batches))
+        threads.add(("loop", threading.current_thread() is threading.main_thread()))
+        return batches
+
+    def noted_written(engine: Engine, epoch: OpenEpoch) -> Any:
+        threads.add(("written", threading.current_thread() is threading.main_thread()))
+        return written(engine, epoch)
+
+    monkeypatch.setattr(Engine, "round_at_once", noted_at_once)
+    monkeypatch.setattr(Engine, "round_once_written", noted_written)
+    world.stage = Relay()
+
+    def foretold() -> bool:
+        """Send one more until a round was handed over without being written first."""
+        if not any(at_once) and len(out(world)) == len(world.broker.records("a")) + RECORDS // 2:
+            world.broker.send("a", b"1", b"k")
+        return any(at_once) and len(out(world)) == len(world.broker.records("a")) + RECORDS // 2
+
+    world.run(foretold)
+    assert threads == {("loop", True), ("written", False)}
+    assert world.exits == []
 
 
 def test_faust_keeps_no_account_of_acknowledgements(world: World) -> None:
