@@ -14,11 +14,12 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka import TopicPartition as RawPartition
 
-from console.producing import DELIVERY_TIMEOUT_MS, NotTaken
+from console.producing import DELIVERY_TIMEOUT_MS, NotTaken, why
 from console.reach import Reach
 from console.reading import Bounds
 from schemas.records import Position
 from schemas.topics import OFFERS, REROUTES, SCORED, SOLD, UNFILLED, changelog_topic, source_topics
+from streams.kafka.permissions import GROUP, TRANSACTIONAL_ID
 from streams.positions import position_key
 from streams.stage import TopicPartition
 
@@ -119,13 +120,15 @@ def settle(way: Reach, found: Sequence[Disagreement]) -> None:
     offsets = [RawPartition(prefix + f.partition.topic, f.partition.partition, f.settled) for f in found]
     timeout_s = DELIVERY_TIMEOUT_MS / 1000
     outsider = Consumer(way.address.client(**{"group.id": way.group, "enable.auto.commit": False}))
-    producer = Producer(way.address.client(**{"transactional.id": f"{prefix}leadflow-console-repair"}))
+    name = f"{prefix}leadflow-console-repair"
+    names = {TRANSACTIONAL_ID: name, GROUP: way.group}
+    producer = Producer(way.address.client(**{"transactional.id": name}))
     try:
         producer.init_transactions(timeout_s)
         producer.begin_transaction()
         producer.send_offsets_to_transaction(offsets, outsider.consumer_group_metadata(), timeout_s)
         producer.commit_transaction(timeout_s)
     except KafkaException as error:
-        raise NotTaken(f"Kafka did not take the offsets: {error.args[0].str()}; nothing changed") from None
+        raise NotTaken(f"the offsets were not taken, nothing changed: {why(error.args[0], names)}") from None
     finally:
         outsider.close()

@@ -13,7 +13,7 @@ from confluent_kafka import Message as RawMessage
 from config.kafka import RECORD_BYTES_MAX
 from console.reading import Address, Reader, Unreachable
 from schemas.errors import LeadflowError
-from streams.kafka.permissions import TOPIC, TRANSACTIONAL_ID, WRITE, Forbidden
+from streams.kafka.permissions import GROUP, READ, TOPIC, TRANSACTIONAL_ID, WRITE, Forbidden
 from streams.stage import TopicPartition
 
 #: A record that is not acknowledged by then is given up. Short enough to be told, long enough for a broker's restart.
@@ -113,7 +113,7 @@ class Sender:
         if error is None:
             self.acknowledged += 1
         else:
-            self._problem = self._problem or _why(error, at.topic() or "")
+            self._problem = self._problem or why(error, {TOPIC: at.topic()})
 
     def _check(self) -> None:
         if self._problem:
@@ -165,7 +165,7 @@ class Change:
                 name, partition, offset = at.topic() or "", at.partition() or 0, at.offset() or 0
                 last[TopicPartition(name.removeprefix(self._address.prefix), partition)] = offset
             elif error.code() == TOPIC:
-                self._refused = self._refused or _why(error, at.topic() or "")
+                self._refused = self._refused or why(error, {TOPIC: at.topic()})
 
         try:
             for record in records:
@@ -219,11 +219,11 @@ class Change:
         if cause.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED):
             other = "somebody else made such a change at the same time"
             return Overtaken(f"{other}; nothing of yours was taken, look again")
-        return NotTaken(f"nothing changed: {self._refused or _why(cause, self._name)}")
+        return NotTaken(f"nothing changed: {self._refused or why(cause, {TRANSACTIONAL_ID: self._name})}")
 
 
-def _why(error: KafkaError, name: str) -> str:
-    """Return what an error says; where a permission is missing, which one. `name`: of the topic or transactional id."""
-    if error.code() in (TOPIC, TRANSACTIONAL_ID):
-        return str(Forbidden(error.code(), WRITE, (name,)))
+def why(error: KafkaError, names: Mapping[int, str | None]) -> str:
+    """Return what an error says: the permission, where one is missing on what has a name under the error's code."""
+    if name := names.get(error.code()):
+        return str(Forbidden(error.code(), READ if error.code() == GROUP else WRITE, (name,)))
     return f"Kafka refused: {error.str()}"

@@ -231,7 +231,7 @@ class Reader:
                 for each in found
             ]
 
-        return sorted(self._ask(f"describe the group {group}", ask))
+        return sorted(self._ask(f"describe the group {group}", ask, {GROUP: [group]}))
 
     def scan(self, *topics: str) -> Iterator[Message]:
         """Yield every committed record of these topics, each partition in its order."""

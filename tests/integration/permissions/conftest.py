@@ -21,7 +21,7 @@ from streams.kafka.client import KafkaClient
 from tests.integration.permissions.guarded_kafka import GuardedKafka
 from tests.support.one_worker import OneWorker
 
-LIMIT_S = 40.0
+LIMIT_S = 60.0
 MADE = 300
 PREFIX = "acme."
 BUYER, OTHER = "sunco", "homebase"

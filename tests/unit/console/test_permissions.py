@@ -6,9 +6,11 @@ import shlex
 
 import pytest
 from click.testing import CliRunner, Result
+from confluent_kafka import KafkaError
 
 from console.cli import cli
 from console.permissions import ROLES, Place, commands
+from console.producing import why
 
 
 def acls(*arguments: str, **environ: str) -> Result:
@@ -47,6 +49,13 @@ def test_without_a_prefix_all_topics_are_a_word_of_kafkas_own() -> None:
 def test_facts_without_persons_are_all_that_a_data_team_reads() -> None:
     topics = {each.name for each in ROLES["data"](Place()) if each.kind == "topic"}
     assert topics == {"leads.sold", "leads.closed", "leads.rejected", "rights.unfilled"}
+
+
+def test_what_kafka_refuses_to_a_command_is_named_where_it_is_known() -> None:
+    names = {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "acme.leadflow-console-plan"}
+    refused = why(KafkaError(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED), names)
+    assert refused.startswith("Kafka refuses us Write on transactional id acme.leadflow-console-plan: grant it")
+    assert why(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED, "no topic"), names) == "Kafka refused: no topic"
 
 
 @pytest.mark.parametrize(
