@@ -67,15 +67,15 @@ class SecuredKafka(KafkaServer):
             "ssl.key.password": KEY_PASSWORD,
         }
 
-    def add_scram_users(self) -> None:
-        """Make the user known by both kinds of SCRAM, and wait until the broker knows it."""
+    def add_scram_users(self, user: str = USER, password: str = PASSWORD) -> None:
+        """Make a user known by both kinds of SCRAM, or give him another password; wait until the broker knows him."""
         plain = admin.AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         kinds = (admin.ScramMechanism.SCRAM_SHA_256, admin.ScramMechanism.SCRAM_SHA_512)
         for kind in kinds:  # Kafka takes one kind a request
-            wanted = admin.UserScramCredentialUpsertion(USER, admin.ScramCredentialInfo(kind, 4096), PASSWORD.encode())
-            plain.alter_user_scram_credentials([wanted])[USER].result(LIMIT_S)
+            wanted = admin.UserScramCredentialUpsertion(user, admin.ScramCredentialInfo(kind, 4096), password.encode())
+            plain.alter_user_scram_credentials([wanted])[user].result(LIMIT_S)
         deadline = time.monotonic() + LIMIT_S
-        while len(plain.describe_user_scram_credentials([USER])[USER].result(LIMIT_S).scram_credential_infos) < len(
+        while len(plain.describe_user_scram_credentials([user])[user].result(LIMIT_S).scram_credential_infos) < len(
             kinds
         ):
             assert time.monotonic() < deadline, "the broker does not learn its SCRAM users"

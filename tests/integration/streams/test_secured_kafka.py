@@ -216,6 +216,20 @@ def test_epochs_go_on_when_a_log_in_ends(kafka_secured: SecuredKafka, open_door:
     assert open_door.seen("out") == [b"%d" % number for number in range(count)]
 
 
+def test_a_worker_without_work_hears_that_its_password_was_changed(
+    kafka_secured: SecuredKafka, open_door: Cluster
+) -> None:
+    """Librdkafka logs in again; what it says of a refusal is told from what it says of a line that broke."""
+    kafka_secured.add_scram_users("leaving", "old")
+    security = kafka_secured.secured("SCRAM-SHA-512", sasl_username="leaving", sasl_password="old")
+    with secured_cluster(kafka_secured.sasl_port, open_door.prefix) as cluster:
+        client = cluster.client(security=security)
+        join_at_start(client)
+        kafka_secured.add_scram_users("leaving", "new")
+        with pytest.raises(NeedsPerson, match=r"refuses us.*invalid credentials"):
+            poll_one(client)
+
+
 def test_who_may_not_come_in_is_told_so_by_worker_and_command(kafka_secured: SecuredKafka, open_door: Cluster) -> None:
     """Librdkafka calls it silence."""
     wrong = kafka_secured.secured("SCRAM-SHA-256", sasl_password="wrong")
