@@ -18,7 +18,6 @@ from typing import Any, NamedTuple, TypeVar
 from confluent_kafka import (
     OFFSET_INVALID,
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -32,6 +31,7 @@ from config.kafka import KafkaSettings
 from schemas.errors import LeadflowError
 from streams.clock import Clock
 from streams.kafka.errors import not_allowed
+from streams.kafka.group_offsets import GroupOffsets
 from streams.kafka.login import raise_if_refused
 from streams.kafka.permissions import DESCRIBE, GROUP, PERMISSIONS, READ, TOPIC, Forbidden
 from streams.stage import Message, TopicPartition
@@ -114,6 +114,7 @@ class Reader:
         self._clock = clock
         self._admin = AdminClient(address.client())
         self._tried = False
+        self._offsets_of: GroupOffsets | None = None
 
     @property
     def rate(self) -> float:
@@ -198,18 +199,14 @@ class Reader:
         if not raw:
             return {}
 
-        def ask() -> Any:
-            request = [ConsumerGroupTopicPartitions(group, raw)]
-            asked = self._admin.list_consumer_group_offsets(request, require_stable=True, request_timeout=SILENCE_S)
-            answer = asked[group].result(SILENCE_S)
-            for found in answer.topic_partitions:
-                if found.error is not None:
-                    raise KafkaException(found.error)  # a transaction holds the offset open: asked again
-            return answer
-
+        if self._offsets_of is None or self._offsets_of.group != group:
+            if self._offsets_of is not None:
+                self._offsets_of.close()
+            self._offsets_of = GroupOffsets(self._address.client(), group)
+        asked = self._offsets_of
         names = {TOPIC: [each.topic for each in raw], GROUP: [group]}
-        answer = self._ask(f"read the offsets of group {group}", ask, names)
-        return {self._own(found): found.offset if found.offset >= 0 else None for found in answer.topic_partitions}
+        answer = self._ask(f"read the offsets of group {group}", lambda: asked.committed(raw, SILENCE_S), names)
+        return {self._own(found): found.offset if found.offset >= 0 else None for found in answer}
 
     def members(self, group: str) -> list[Member]:
         """Return who is in a group now, by name; a group that does not exist has nobody."""

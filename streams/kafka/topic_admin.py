@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from schemas.errors import NeedsPerson, Unavailable
 from schemas.topics import Sizes, TopicSpec
 from streams.kafka.admin import KafkaAdmin
 from streams.kafka.errors import log, unavailable
+from streams.kafka.group_offsets import GroupOffsets
 from streams.kafka.permissions import GROUP, READ, TOPIC
 from streams.kafka.records import Names
 from streams.stage import TopicPartition
@@ -187,21 +189,24 @@ class TopicAdmin:
     def _without_offset(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
         if not partitions:
             return []
-        asked = ConsumerGroupTopicPartitions(self._settings.group_id, [self._raw(p) for p in partitions])
-        answer = _patiently(
-            lambda: _wait(self._handle.list_consumer_group_offsets([asked], request_timeout=REQUEST_TIMEOUT_S)),
-            names=self._of_group,
-        )[0]
-        committed = {(raw.topic, raw.partition) for raw in answer.topic_partitions if raw.offset >= 0}
+        raws = [self._raw(p) for p in partitions]
+        with closing(GroupOffsets({**admin_options(self._settings), "logger": log}, self._settings.group_id)) as group:
+            answer = _patiently(lambda: group.committed(raws, REQUEST_TIMEOUT_S), names=self._of_group)
+        committed = {(raw.topic, raw.partition) for raw in answer if raw.offset >= 0}
         return [p for p in partitions if (self._names.full(p.topic), p.partition) not in committed]
 
     def _commit_zero(self, partitions: Sequence[TopicPartition]) -> None:
         request = ConsumerGroupTopicPartitions(self._settings.group_id, [self._raw(p, 0) for p in partitions])
-        answer = _patiently(
-            lambda: _wait(self._handle.alter_consumer_group_offsets([request], request_timeout=REQUEST_TIMEOUT_S)),
-            names=self._of_group,
-        )[0]
-        for raw in answer.topic_partitions:
+
+        def ask() -> Any:
+            asked = self._handle.alter_consumer_group_offsets([request], request_timeout=REQUEST_TIMEOUT_S)
+            (answer,) = _wait(asked)
+            for raw in answer.topic_partitions:
+                if raw.error is not None and raw.error.code() in _PASSING:
+                    raise KafkaException(raw.error)  # a coordinator that has moved is told of each partition
+            return answer
+
+        for raw in _patiently(ask, names=self._of_group).topic_partitions:
             if raw.error is not None:
                 with unavailable("first offsets", READ, {**self._of_group, TOPIC: (raw.topic,)}):
                     raise KafkaException(raw.error)
