@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from console.demo import leads
@@ -37,13 +38,18 @@ def test_an_interrupted_import_is_gone_on_with_by_repeating_it(way: Reach, demo_
     far, near = pty.openpty()  # a terminal, as a person has one
     running = subprocess.Popen([sys.executable, "-m", "console", *command], cwd=ROOT, stdout=near, stderr=near)
     os.close(near)
-    deadline = time.monotonic() + 60
-    while count(way) == 0:
-        assert time.monotonic() < deadline, "nothing was received within 60 s"
-        time.sleep(0.01)
-    running.send_signal(signal.SIGINT)
-    said = _read(far)
-    assert running.wait(30) == 130, said
+    with ThreadPoolExecutor(1) as beside:  # a terminal that nobody reads holds up who writes to it
+        reading = beside.submit(_read, far)
+        try:
+            deadline = time.monotonic() + 60
+            while count(way) == 0 and running.poll() is None:
+                assert time.monotonic() < deadline, "nothing was received within 60 s"
+                time.sleep(0.01)
+            running.send_signal(signal.SIGINT)
+            said = reading.result(60)
+            assert running.wait(30) == 130, said
+        finally:
+            running.kill()
     first = received(way)
     assert f"stopped after {len(first):,} lead" in " ".join(said.split())
     assert 0 < len(first) < ROWS
