@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -34,6 +34,9 @@ from config.plan.model import (
 from config.plan.money import amount_text
 from config.plan.settings import BuyerSettings, buyer_settings
 from config.plan.terms import terms_hash
+
+#: How much of a price's condition is said: the words ride in each candidate of an Offer, and in each sale.
+RULE_CHARS_MAX: Final = 200
 
 #: Points, grade, and the rules that gave points with what each gave.
 Scored = tuple[int, str, tuple[tuple[str, int], ...]]
@@ -90,6 +93,8 @@ class _Price:
         self.minor = rule.minor
         amount = f"{amount_text(rule.minor, currency)} {currency}"
         when = describe(rule.when) if rule.when is not None else "otherwise"
+        if len(when) > RULE_CHARS_MAX:
+            when = f"{when[:RULE_CHARS_MAX]} ..."
         self.words = amount if alone else f"{when}: {amount}"
 
 

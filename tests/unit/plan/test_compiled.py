@@ -114,6 +114,17 @@ def test_a_personal_field_that_any_condition_reads_is_told_to_intake(change: tup
     assert after.private_fields == before.private_fields | {"last_name"}
 
 
+def test_the_words_of_a_price_that_asks_for_thousands_of_values_stay_short() -> None:
+    """They ride in each candidate of a route: 50 of 5,000 ZIP codes would be more than a record may hold."""
+    zips = ", ".join(f"{number:05}" for number in range(90_000, 95_000))
+    contract = solar(("{when: {grade: A}, is: 55.00}", f"{{when: {{postal_code: [{zips}]}}, is: 55.00}}")).contracts[0]
+    minor, words = contract.price({"postal_code": "94110"}, "A")
+    assert minor == 5500
+    assert words.startswith("postal_code is one of 90000, 90001, ")
+    assert words.endswith(" ...: 55.00 USD")
+    assert len(words) < 250
+
+
 def test_free_is_a_price_of_nothing() -> None:
     assert solar(("price: 38.00", "price: free")).contracts[1].price(CALIFORNIAN, "A") == (0, "0.00 USD")
 
