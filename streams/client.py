@@ -187,7 +187,10 @@ class Client(Protocol):
         ...
 
     def topic_known(self, topic: str) -> bool:
-        """Whether produce to this topic can work, from cached metadata at most 10 s old. Never waits."""
+        """Whether produce to this topic can work: it is there, and not forbidden to us. Never waits.
+
+        From metadata that is 10 s old at most.
+        """
         ...
 
     def append_time_ms(self) -> tuple[int, int] | None:
