@@ -89,7 +89,8 @@ PRODUCER_RENEWALS = MetricSpec(
     "counter",
     ("cause",),
     "Times that the worker's name was taken at Kafka: at its start (`first`), after an abort, after a request that was "
-    "refused (`error`), and after one that was not answered (`connection`).",
+    "refused (`error`), after one that was not answered (`connection`), and to look at partitions that had no leader "
+    "before (`unseen`).",
 )
 SET_ASIDE = MetricSpec(
     "leadflow_records_set_aside",
@@ -181,7 +182,7 @@ LABEL_VALUES: Mapping[str, frozenset[str]] = {
     "stage": frozenset(STAGES),
     "outcome": frozenset((*OUTCOMES.values(), "committed", "undone", OTHER)),
     "reason": frozenset(("", *Reason, *POISON_REASONS, OTHER)),
-    "cause": frozenset((*ERROR_CLASSES, "first", "abort", "error", "connection", OTHER)),
+    "cause": frozenset((*ERROR_CLASSES, "first", "abort", "error", "connection", "unseen", OTHER)),
     "direction": frozenset(("in", "out", "handed_over")),
     "part": frozenset((*STAGES, FETCHING, COMMITTING)),
     "step": frozenset(STEPS),

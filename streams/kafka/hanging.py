@@ -59,8 +59,8 @@ class Hanging:
     def end_all(self, producer: wire.Producer, deadline: float) -> None:
         """Look at all partitions that can be looked at: readers wait for what hangs, a restore among them. As `end`.
 
-        To be called whenever the name was taken, for an end of ours may have passed over a partition just now; and
-        between transactions as long as it is `incomplete`.
+        To be called whenever the name was taken, for an end of ours may have passed over a partition just now; not
+        given again before the last transaction is ended everywhere, so that none is met that is only not ended yet.
         """
         self._seen.clear()
         self.incomplete = True
@@ -75,7 +75,7 @@ class Hanging:
         self.incomplete = bool(unseen) or not complete
 
     def end_offsets(self, producer: wire.Producer, deadline: float) -> None:
-        """Look at the partition that holds the group's offsets, before a transaction's are sent. As `end`."""
+        """Look at the partition that holds the group's offsets, before the transaction's are sent. As `end`."""
         place = self._brokers.offsets_place(self._group)
         if place is not None:
             self.end(self._brokers.leaders([place], deadline), producer, deadline)
@@ -83,8 +83,9 @@ class Hanging:
     def end(self, leaders: Mapping[Place, Address], producer: wire.Producer, deadline: float) -> None:
         """Look at those of these partitions that were not looked at over their leader's connection; end what hangs.
 
-        None of them may have been written to in the open transaction. `producer` is who we are since we were given the
-        name. Raises ConnectionLost and NotKnown: it may be called again; NeedsPerson: we are not allowed to end it.
+        They were let into the open transaction, so that the last one is ended, and not written to yet. `producer` is
+        who we are since we were given the name. Raises ConnectionLost and NotKnown: it may be called again;
+        NeedsPerson: we are not allowed to end it.
         """
         lines = self._lines(leaders, deadline)
         seen = self._seen.get

@@ -39,7 +39,7 @@ from streams.kafka.permissions import GROUP, PERMISSIONS, READ, TOPIC, TRANSACTI
 from streams.kafka.wire_hanging import Transaction, describe_transaction, describe_transaction_answer
 from streams.watchdog import Watchdog
 
-Cause = Literal["first", "abort", "error", "connection"]
+Cause = Literal["first", "abort", "error", "connection", "unseen"]
 
 INIT_TIMEOUT_S = 5.0
 """One attempt to take the name; on a fresh broker the first one takes 1.5 s, later ones some milliseconds."""
@@ -119,8 +119,8 @@ class KafkaProducer:
             deadline = now + self._settings.deadline_ms / 2000
             leaders = self._appender.leaders(queued, deadline)
             new = queued.keys() - self._added
+            self._add(new, deadline)  # not let in before the last one is ended everywhere: what is open now hangs
             self._hanging.end({place: leaders[place] for place in new}, self._producer, deadline)
-            self._add(new, deadline)
             offsets = self._appender.append(queued, leaders, self._producer, deadline)
         self._outcomes.wrote({place: last for place, (_, last) in offsets.items()})
         self._note_clock(self._appender.stamp_ms)
@@ -132,10 +132,10 @@ class KafkaProducer:
         instance = self._settings.slot if self._settings.static else None
         member = wire.Member(group, metadata.generation, metadata.member, instance)
         with self._epoch_ends("send_offsets", READ):
-            self._hanging.end_offsets(self._producer, self._deadline)
             self._open = True
             body = wire.add_offsets(self._name, self._producer, group)
             self._demand(self._of_transaction, wire.ADD_OFFSETS, body, wire.error_answer, self._deadline)
+            self._hanging.end_offsets(self._producer, self._deadline)
             self._outcomes.send_offsets()
             body = wire.txn_offset_commit(self._name, self._producer, member, offsets)
             refusal = partial(_error_in, wire.txn_offset_commit_answer, offsets)
@@ -179,15 +179,14 @@ class KafkaProducer:
     def end_what_hangs(self) -> None:
         """Look where nothing was to be seen when the name was taken: a restore and the group's offsets wait for it.
 
-        For between transactions; does nothing within one. Raises nothing but what a person must mend.
+        Takes the name again for that, because it is not given before our last transaction is ended everywhere: what is
+        open then hangs. For between transactions; does nothing within one. Raises nothing but what a person must mend.
         """
         try:
             if self._open or self._queued:
                 return
-            if self._stale is not None:
-                self._take(self._stale)
-            elif self._hanging.incomplete:
-                self._hanging.end_all(self._producer, time.monotonic() + INIT_TIMEOUT_S)
+            if self._stale is not None or self._hanging.incomplete:
+                self._take(self._stale or "unseen")
         except (Unavailable, ConnectionLost, NotKnown) as problem:
             log.info("looking again for what hangs: %s", problem)
 

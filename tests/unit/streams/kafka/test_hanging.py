@@ -19,8 +19,8 @@ from tests.support.kafka_layouts import (
     WRITE_MARKERS,
 )
 from tests.support.scripted_broker import Asked, Peer, Reply, closes, says
-from tests.support.scripted_cluster import PRODUCER_ID, ScriptedCluster, marked, metadata, writers
-from tests.support.scripted_producer import Producing, producing
+from tests.support.scripted_cluster import PRODUCER_ID, ScriptedCluster, added, marked, metadata, writers
+from tests.support.scripted_producer import MEMBER, Producing, producing
 
 HERE, THERE, THEIRS = ("p.out", 3), ("p.sold", 1), ("q.out", 0)
 OFFSETS = ("__consumer_offsets", 0)
@@ -286,6 +286,30 @@ def test_a_partition_is_looked_at_again_before_more_is_written_over_another_conn
         assert line.renewals == ["first"]
 
 
+@pytest.mark.parametrize("key", [ADD_PARTITIONS, ADD_OFFSETS])
+def test_a_commit_whose_ends_are_still_being_written_is_not_taken_for_one_that_hangs(key: int) -> None:
+    """The coordinator has answered the commit, and writes its ends; it lets the next one in when all are written."""
+    with producing() as line:
+        line.cluster.hanging = {OFFSETS: 0}
+        line.epoch(("p.out", 0))
+        line.cluster.hanging = {("p.out", 0): 0, OFFSETS: 0}
+        line.cluster.hanging_since = 100
+
+        def ends_written(peer: Peer, asked: Asked) -> None:
+            line.cluster.hanging = {}
+            says(*(added(asked) if key == ADD_PARTITIONS else (0, 0)))(peer, asked)
+
+        line.cluster.script(key, ends_written)
+        reconnect(line)
+        if key == ADD_PARTITIONS:
+            line.epoch(("p.out", 0))
+        else:
+            line.producer.begin()
+            line.producer.send_offsets({("p.in", 0): 1}, MEMBER)
+            line.producer.commit()
+        assert [asked.fields[0] for asked in line.cluster.of(WRITE_MARKERS)][1:] == []
+
+
 def test_what_the_open_transaction_wrote_is_never_taken_for_what_hangs() -> None:
     with producing() as line:
         line.cluster.hanging = {OFFSETS: 0}
@@ -307,4 +331,4 @@ def test_offsets_whose_partition_had_no_leader_are_looked_at_before_the_first_on
         line.epoch(("p.out", 0))
         assert line.cluster.ended == {OFFSETS: False}
         kinds = line.cluster.kinds(WRITE_MARKERS, ADD_OFFSETS, TXN_OFFSET_COMMIT)
-        assert kinds == [WRITE_MARKERS, ADD_OFFSETS, TXN_OFFSET_COMMIT]
+        assert kinds == [ADD_OFFSETS, WRITE_MARKERS, TXN_OFFSET_COMMIT]
