@@ -109,7 +109,7 @@ def restore_(entries: int, overwrites: int, file: Path | None, verbose: bool) ->
 def soak_(minutes: float, seed: int | None, file: Path | None, verbose: bool) -> None:
     """Bring random faults about under load, for some minutes.
 
-    One after the other; exits with 1 when a promise breaks.
+    One after the other, and one at least; exits with 1 when a promise breaks.
 
     Afterwards all leads come to their end and the auditor judges, which takes a minute more. Ctrl-C stops everything
     that runs and shows what came before.

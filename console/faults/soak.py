@@ -113,7 +113,7 @@ class Soak:
 
     def _under_load(self, trial: Trial) -> None:
         trial.warm_up()
-        while self._gone_s() < self.soaked.minutes * 60:
+        while not self.soaked.struck or self._gone_s() < self.soaked.minutes * 60:  # without one nothing is shown
             self._strike(trial)
         self._tell(f"{self._gone_s():4.0f} s  no more faults; all {trial.load.sent:,} leads come to their end")
         self.soaked.on = "the end, when all leads must have ended and be exact"

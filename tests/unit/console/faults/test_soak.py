@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -14,7 +16,7 @@ from click.testing import CliRunner
 from console.cluster.problems import StartFailed
 from console.commands import faults
 from console.faults import soak
-from console.faults.soak import Soaked, Struck
+from console.faults.soak import Soak, Soaked, Struck
 from console.faults.stand import Needs
 from console.faults.strikes import STRIKES, WORKERS, draws
 from console.faults.worker import STEPS
@@ -42,6 +44,31 @@ def test_what_is_particular_to_a_fault_is_told() -> None:
 def test_the_longest_silence_of_each_kind_counts() -> None:
     struck = [Struck(1.0, "a", "", 3, 2.0), Struck(9.0, "b", "", 3, 1.0), Struck(20.0, "a", "", 3, 5.0)]
     assert Soaked(7, 3.0, struck=struck).longest() == {"a": (2, 5.0), "b": (1, 1.0)}
+
+
+class Quiet:
+    """A trial in which nothing is to be seen."""
+
+    load = SimpleNamespace(sent=0)
+
+    def warm_up(self) -> None: ...
+
+    def drain(self) -> None: ...
+
+    def judge(self) -> str:
+        return "0 lost"
+
+
+def test_a_soak_whose_time_is_over_when_it_has_warmed_up_strikes_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Soak(tmp_path, 0.0, 7, None, lambda words: None, lambda words: None)
+    struck = Struck(0.0, "a", "", 3, 2.0)
+    monkeypatch.setattr(one, "_strike", lambda trial: one.soaked.struck.append(struck))
+    trial: Any = Quiet()
+    one._under_load(trial)
+    assert one.soaked.struck == [struck]
+    assert one.soaked.verdict == "exact"
 
 
 @contextlib.contextmanager
