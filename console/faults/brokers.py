@@ -20,11 +20,15 @@ PROXIED, SECURED = "PROXIED", "SECURED"
 
 
 class Listener(NamedTuple):
-    """One more listener of a broker. Who comes to it is told to come again to `advertised`, a proxy's port perhaps."""
+    """One more listener of a broker. Who comes to it is told to come again to `advertised`, a proxy's port perhaps.
+
+    `protocol` is Kafka's word for how it is secured; "": as the broker's `security` says.
+    """
 
     name: str
     port: int
     advertised: int
+    protocol: str = ""
 
 
 class OpenKafka(KafkaServer):
@@ -42,9 +46,12 @@ class OpenKafka(KafkaServer):
         file = self.folder / "server.properties"
         lines = [line.partition("=") for line in file.read_text(encoding="utf-8").splitlines()]
         settings = {key: ",".join(filter(None, (value, self._more(key)))) for key, _, value in lines}
-        if self.security is not None:
-            settings |= self.security.settings([one.name for one in self.listeners])
+        settings |= self._own_settings()
         file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()), encoding="utf-8")
+
+    def _own_settings(self) -> Mapping[str, str]:
+        """Return what is set besides, for the listeners above all."""
+        return {} if self.security is None else self.security.settings([one.name for one in self.listeners])
 
     def _more(self, key: str) -> str:
         """Return what the listeners add to a setting."""
@@ -52,7 +59,7 @@ class OpenKafka(KafkaServer):
         entries: Mapping[str, Sequence[str]] = {
             "listeners": [f"{one.name}://{HOST}:{one.port}" for one in self.listeners],
             "advertised.listeners": [f"{one.name}://{HOST}:{one.advertised}" for one in self.listeners],
-            "listener.security.protocol.map": [f"{one.name}:{protocol}" for one in self.listeners],
+            "listener.security.protocol.map": [f"{one.name}:{one.protocol or protocol}" for one in self.listeners],
         }
         return ",".join(entries.get(key, ()))
 

@@ -41,7 +41,7 @@ class Leadflow(OneWorker):
     def as_user(self, user: str) -> dict[str, str]:
         """Return the environment of a user."""
         file = self.folder / f"{user}.security"
-        file.write_text("".join(f"{name} = {value}\n" for name, value in self.server.security(user).items()))
+        file.write_text("".join(f"{name} = {value}\n" for name, value in self.server.options(user).items()))
         return self.environ | {"LEADFLOW_KAFKA_SECURITY_FILE": str(file)}
 
     def worker(self, name: str, user: str) -> WorkerProcess:
@@ -104,7 +104,7 @@ class Leadflow(OneWorker):
 
     def client(self, user: str) -> KafkaClient:
         """Return the client of a worker that is called w9; it has taken its name."""
-        security = self.server.security(user)
+        security = self.server.options(user)
         return KafkaClient(KafkaSettings(self.kafka, prefix=PREFIX, name="w9", security=security))
 
     def until(self, holds: Callable[[], bool], what: str) -> None:

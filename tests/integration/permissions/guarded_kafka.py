@@ -10,9 +10,9 @@ from typing import Any
 
 from confluent_kafka import admin as _admin
 
-from console.cluster.kafka import KafkaServer
-from console.cluster.ports import HOST, free_ports
+from console.cluster.ports import free_ports
 from console.demo.cast import PROFILE
+from console.faults.brokers import Listener, OpenKafka
 from console.permissions import Permission
 
 admin: Any = _admin  # its type stubs leave out what its page names
@@ -22,21 +22,21 @@ LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 KINDS = {"topic": "TOPIC", "group": "GROUP", "transactional-id": "TRANSACTIONAL_ID", "cluster": "BROKER"}
 
 
-class GuardedKafka(KafkaServer):
+class GuardedKafka(OpenKafka):
     """Users log in by PLAIN at `door`; who comes by `bootstrap` may do all: the broker itself, and the set-up."""
-
-    _port = 0
 
     def __init__(self, folder: Path, class_path: tuple[Path, ...], users: Iterable[str]) -> None:
         super().__init__(folder, class_path, profile=PROFILE)
+        (port,) = free_ports(1)
+        self.listeners = [Listener("DOOR", port, port, "SASL_PLAINTEXT")]
         self._users = tuple(users)
 
     @property
     def door(self) -> str:
         """The address for those who have to say who they are."""
-        return f"{HOST}:{self._port}"
+        return self.address("DOOR")
 
-    def security(self, user: str) -> dict[str, str]:
+    def options(self, user: str) -> dict[str, str]:
         """Return what a user's security file holds."""
         return {
             "security.protocol": "SASL_PLAINTEXT",
@@ -91,28 +91,15 @@ class GuardedKafka(KafkaServer):
                 return
             assert time.monotonic() < deadline, "the broker does not hear of permissions"
 
-    def _prepare(self) -> None:
-        super()._prepare()
-        if not self._port:
-            (self._port,) = free_ports(1)
-        door = f",DOOR://{self.door}"
-        more = {
-            "listeners": door,
-            "advertised.listeners": door,
-            "listener.security.protocol.map": ",DOOR:SASL_PLAINTEXT",
-        }
-        file = self.folder / "server.properties"
-        lines = [line.partition("=") for line in file.read_text(encoding="utf-8").splitlines()]
-        own = [f"{key}={value}{more.get(key, '')}\n" for key, _, value in lines]
-        file.write_text("".join([*own, *self._guard()]), encoding="utf-8")
-
-    def _guard(self) -> Iterator[str]:
+    def _own_settings(self) -> dict[str, str]:
         users = " ".join(f'user_{user}="{password(user)}"' for user in self._users)
-        yield "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n"
-        yield "super.users=User:ANONYMOUS\n"
-        yield "allow.everyone.if.no.acl.found=false\n"
-        yield "listener.name.door.sasl.enabled.mechanisms=PLAIN\n"
-        yield f"listener.name.door.plain.sasl.jaas.config={LOGIN} required {users};\n"
+        return {
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+            "allow.everyone.if.no.acl.found": "false",
+            "listener.name.door.sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.door.plain.sasl.jaas.config": f"{LOGIN} required {users};",
+        }
 
 
 def password(user: str) -> str:

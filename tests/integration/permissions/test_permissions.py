@@ -96,7 +96,7 @@ def leadflow(
 
 
 def client(leadflow: Leadflow, user: str) -> dict[str, Any]:
-    return {"bootstrap.servers": leadflow.kafka, "log_level": 0, **leadflow.server.security(user)}
+    return {"bootstrap.servers": leadflow.kafka, "log_level": 0, **leadflow.server.options(user)}
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from typing import Any
 
 from confluent_kafka import admin as _admin
 
-from console.cluster.kafka import KafkaServer
 from console.cluster.ports import HOST, free_ports
+from console.faults.brokers import Listener, OpenKafka
 from streams.kafka.sasl import authenticate
 from streams.kafka.tls import refusal, shake_hands, tls_context
 from tests.support.certificates import Authority
@@ -29,9 +29,10 @@ SESSION_MS = 3_000
 
 API_VERSIONS = 18
 JAAS = "org.apache.kafka.common.security"
+OAUTH = f'{JAAS}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";'
 
 
-class SecuredKafka(KafkaServer):
+class SecuredKafka(OpenKafka):
     """A broker with two more listeners: `sasl` (SASL_SSL, four mechanisms) and `mutual` (SSL, wants a certificate)."""
 
     sasl_port, mutual_port = 0, 0
@@ -81,35 +82,27 @@ class SecuredKafka(KafkaServer):
             assert time.monotonic() < deadline, "the broker does not learn its SCRAM users"
 
     def _prepare(self) -> None:
-        super()._prepare()
         if not self.sasl_port:
             self.sasl_port, self.mutual_port = free_ports(2)
-        ports = f",SASL://{HOST}:{self.sasl_port},MUTUAL://{HOST}:{self.mutual_port}"
-        more = {
-            "listeners": ports,
-            "advertised.listeners": ports,
-            "listener.security.protocol.map": ",SASL:SASL_SSL,MUTUAL:SSL",
-        }
-        file = self.folder / "server.properties"
-        lines = [line.partition("=") for line in file.read_text(encoding="utf-8").splitlines()]
-        own = [f"{key}={value}{more.get(key, '')}\n" for key, _, value in lines]
-        file.write_text("".join([*own, *self._security()]), encoding="utf-8")
+            ports = (("SASL", self.sasl_port, "SASL_SSL"), ("MUTUAL", self.mutual_port, "SSL"))
+            self.listeners = [Listener(name, port, port, protocol) for name, port, protocol in ports]
+        super()._prepare()
 
-    def _security(self) -> Iterator[str]:
-        plain = f'{JAAS}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
-        oauth = f'{JAAS}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";'
+    def _own_settings(self) -> dict[str, str]:
         sasl = "listener.name.sasl"
-        yield from (
-            f"ssl.keystore.type=PEM\nssl.keystore.location={self.pki / 'ours' / 'broker-store.pem'}\n",
-            f"ssl.truststore.type=PEM\nssl.truststore.location={self.pki / 'ours' / 'ca.pem'}\n",
-            "listener.name.mutual.ssl.client.auth=required\n",
-            f"{sasl}.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER\n",
-            f"{sasl}.plain.sasl.jaas.config={plain}\n",
-            f"{sasl}.oauthbearer.sasl.jaas.config={oauth}\n",
-            f"{sasl}.scram-sha-512.connections.max.reauth.ms={SESSION_MS}\n",
-        )
-        for kind in ("256", "512"):
-            yield f"{sasl}.scram-sha-{kind}.sasl.jaas.config={JAAS}.scram.ScramLoginModule required;\n"
+        return {
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(self.pki / "ours" / "broker-store.pem"),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self.pki / "ours" / "ca.pem"),
+            "listener.name.mutual.ssl.client.auth": "required",
+            f"{sasl}.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
+            f"{sasl}.plain.sasl.jaas.config": f'{JAAS}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";',
+            f"{sasl}.oauthbearer.sasl.jaas.config": OAUTH,
+            f"{sasl}.scram-sha-512.connections.max.reauth.ms": str(SESSION_MS),
+            f"{sasl}.scram-sha-256.sasl.jaas.config": f"{JAAS}.scram.ScramLoginModule required;",
+            f"{sasl}.scram-sha-512.sasl.jaas.config": f"{JAAS}.scram.ScramLoginModule required;",
+        }
 
 
 class Line:
