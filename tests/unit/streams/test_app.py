@@ -181,12 +181,13 @@ def test_blocking_calls_run_in_the_engines_one_thread(world: World) -> None:
 
 
 class Relay(Echo):
-    """Passes what comes from one topic on to the other one, so that it takes a further round."""
+    """Passes what comes from one topic on to the other one, so that it takes a further round, and says what it is."""
 
     def process(self, batch: Batch, epoch: Epoch) -> None:
         self.batches.append(batch)
         for message in batch.messages:
-            epoch.emit("b" if batch.topic == "a" else "out", message.value or b"", "k")
+            value = message.value or b""
+            epoch.emit("b" if batch.topic == "a" else "out", value, "k", known=int(value))
 
 
 def test_a_further_round_runs_in_the_loop_unless_it_has_to_be_written(
@@ -219,6 +220,11 @@ def test_a_further_round_runs_in_the_loop_unless_it_has_to_be_written(
     world.run(foretold)
     assert threads == {("loop", True), ("written", False)}
     assert world.exits == []
+    messages = [message for batch in world.stage.batches for message in batch.messages]
+    assert {message.known for message in messages if message.topic == "a"} == {None}, "nobody said what these are"
+    told = [message for message in messages if message.known is not None]
+    assert told, "what was handed over says what it is"
+    assert all(message.known == int(message.value or b"") for message in told)
 
 
 def test_faust_keeps_no_account_of_acknowledgements(world: World) -> None:
